@@ -1,0 +1,116 @@
+"""Specs -> run logs.  One call plays one configuration, all its replications, in order.
+
+Nothing random happens here and no sum crosses replications, so results are the same bytes for
+any number of threads or processes.
+"""
+
+from dataclasses import dataclass
+
+import numpy as np
+
+from sim import codes, draws, log, loop, recorded, streams
+from sim.setup import Setup, build
+from sim.spec import RunSpec
+
+_ADVICE = {
+    codes.NOT_FINITE: "a regret or information value is not finite; check sigma, S, L and lam for extreme values",
+    codes.INVERSE_LOST: "the inverse design drifted beyond 1e-8; lower learner.refresh or raise lam",
+}
+
+
+class EngineError(RuntimeError):
+    """A run ended with a status code; the message names the run and the way out."""
+
+
+@dataclass(frozen=True)
+class RunLog:
+    """spec, its numbers, and per replication the rows (R, log.WIDTH) at the recorded rounds."""
+
+    spec: RunSpec
+    setup: Setup
+    rows: list[np.ndarray]
+
+
+def play(spec: RunSpec, *, first: int = 0, compiled: bool = True) -> RunLog:
+    """Play replications first, first + 1, ... of a configuration.
+
+    ``compiled`` = False plays the plain loop: the same decisions on the same draws, slower.
+    Raises EngineError on a bad status and what ``recorded.load`` raises on a bad file.
+    """
+    data = recorded.load(spec.stream.path, spec.stream.center) if spec.stream.context == "recorded" else None
+    g = build(spec) if data is None else build(spec, data.X.shape[1], data.K)
+    one = _play_recorded if data else _play_game
+    rows = [one(spec, g, data, rep, compiled) for rep in range(first, first + spec.replications)]
+    return RunLog(spec, g, rows)
+
+
+def _record(spec: RunSpec) -> np.ndarray:
+    return np.array(spec.record.rounds(spec.T), dtype=np.int64)
+
+
+def _hindsight(latencies: np.ndarray, B: int) -> np.ndarray:
+    """Plan that buys the B largest latencies (ties to the earliest round), shape (T,)."""
+    plan = np.zeros(len(latencies), dtype=np.int64)
+    plan[np.argsort(-latencies, kind="stable")[:B]] = 1
+    return plan
+
+
+def _with_plan(g: Setup, run) -> np.ndarray:
+    """Run once; the offline reference first collects latencies with every label bought."""
+    nothing, empty = np.zeros(0, dtype=np.int64), np.zeros(0)
+    if g.gate != codes.LLF_ORACLE:
+        return run(g, nothing, empty)
+    latencies = np.zeros(g.T)
+    run(g._replace(gate=codes.ALWAYS, B=g.T), nothing, latencies)
+    return run(g, _hindsight(latencies, g.B), empty)
+
+
+def _checked(status: int, spec: RunSpec, rep: int) -> None:
+    if status != codes.OK:
+        raise EngineError(f"replication {rep} of {spec.key()} ({spec.gate.kind}): {_ADVICE[status]}")
+
+
+def _play_game(spec: RunSpec, g: Setup, data: None, rep: int, compiled: bool) -> np.ndarray:
+    k, stream = spec.learner, spec.stream
+    keys = draws.stream_keys(spec.seed, rep)
+    hard = spec.hard_delta if spec.follower.kind == "hard_instance" else 0.0
+    truth = streams.theta_star(keys[draws.THETA], g.d, k.S, hard)
+    process = streams.process(
+        stream.context, g.d, exponent=stream.exponent, components=stream.components, leak=stream.leak
+    )
+    record = _record(spec)
+
+    def run(g: Setup, plan: np.ndarray, latencies: np.ndarray) -> np.ndarray:
+        if not compiled:
+            return loop.play_game(g, process, keys, truth, record, plan, latencies)
+        from sim import kernels
+
+        rows = np.zeros((len(record), log.WIDTH))
+        _checked(kernels.play_game(g, process, keys, truth, record, plan, latencies, rows), spec, rep)
+        return rows
+
+    return _with_plan(g, run)
+
+
+def _play_recorded(spec: RunSpec, g: Setup, data: recorded.Recorded, rep: int, compiled: bool) -> np.ndarray:
+    keys = draws.stream_keys(spec.seed, rep)
+    order = streams.permutation(keys[draws.PERMUTATION], len(data.y))
+    X, y, X_test, y_test = recorded.split(data, order, g.T, spec.stream.test_fraction, spec.stream.path)
+    X, X_test = spec.learner.L * X, spec.learner.L * X_test
+    record = _record(spec)
+
+    def run(g: Setup, plan: np.ndarray, latencies: np.ndarray) -> np.ndarray:
+        if not compiled:
+            from sim import rounds
+
+            learner = loop.OvaRidge(g.d, g.N, g.lam, g.refresh)
+            return loop.play_recorded(
+                g, learner, X, y, lambda s: rounds.accuracy(s, X_test, y_test), keys, record, plan, latencies
+            )
+        from sim import kernels
+
+        rows = np.zeros((len(record), log.WIDTH))
+        _checked(kernels.play_recorded(g, X, y, X_test, y_test, keys, record, plan, latencies, rows), spec, rep)
+        return rows
+
+    return _with_plan(g, run)

@@ -1,0 +1,152 @@
+"""The parts of one round, as rules: present a pool, signal to the gate, buy the label.
+
+``loop`` and ``kernels`` both play rounds from these; they differ in how a run is driven.
+"""
+
+import math
+from typing import NamedTuple
+
+import numpy as np
+
+from sim import codes, draws, followers, gates, leader, learners, streams
+
+
+class Work(NamedTuple):
+    """Buffers of a run, overwritten every round: Phi (N, d); payoffs, means, scores, luck (N,);
+    shown (M + 1,); z, candidate, out (d,); index (N d,), few (2 (M + 1),) and one (1,) uint64."""
+
+    Phi: np.ndarray
+    payoffs: np.ndarray
+    means: np.ndarray
+    scores: np.ndarray
+    luck: np.ndarray
+    shown: np.ndarray
+    z: np.ndarray
+    candidate: np.ndarray
+    out: np.ndarray
+    y: np.ndarray
+    index: np.ndarray
+    few: np.ndarray
+    one: np.ndarray
+
+
+def workspace(g):
+    """Allocate the buffers of a run."""
+    return Work(
+        np.zeros((g.N, g.d)),
+        np.zeros(g.N),
+        np.zeros(g.N),
+        np.zeros(g.N),
+        np.zeros(g.N),
+        np.zeros(g.M + 1, dtype=np.int64),
+        np.zeros(g.d),
+        np.zeros(g.d),
+        np.zeros(g.d),
+        np.zeros(1),
+        np.arange(g.N * g.d).astype(np.uint64),
+        np.arange(2 * (g.M + 1)).astype(np.uint64),
+        np.arange(1).astype(np.uint64),
+    )
+
+
+def coin(key, t, w):
+    """The uniform of round t in the sequence ``key``."""
+    return draws.uniform(draws.bits(key, t, w.one))[0]
+
+
+def payoffs_of(w, theta_star):
+    """Fill payoffs (N,) and return the gold index (largest payoff, lowest index on a tie)."""
+    gold = 0
+    for k in range(w.payoffs.shape[0]):
+        w.payoffs[k] = learners.dot(w.Phi[k], theta_star)
+        if w.payoffs[k] > w.payoffs[gold]:
+            gold = k
+    return gold
+
+
+def present(g, process, keys, t, s, p, alpha, theta_star, scheduled, w):
+    """Steps 1-3: pool, commitment, shown set. Fills ``w``; returns the gold index."""
+    if g.context == codes.FREE:
+        present_free(g, keys, t, s, p, alpha, theta_star, scheduled, w)
+        gold = payoffs_of(w, theta_star)
+        leader.score(g, s, w.Phi, alpha, w.means, w.scores, w.out)
+        return gold
+    c = streams.component(g, process, keys[draws.COMPONENT], t, w.one)
+    streams.fill_pool(g, process.scales[c], keys[draws.FEATURES], t, w.index, w.Phi)
+    gold = payoffs_of(w, theta_star)
+    leader.score(g, s, w.Phi, alpha, w.means, w.scores, w.out)
+    luck = draws.uniform(draws.bits(keys[draws.FOLLOWER], t * g.N, w.index[: g.N]))
+    followers.choose(g, w.scores, w.payoffs, gold, luck, w.luck, w.shown)
+    return gold
+
+
+def present_free(g, keys, t, s, p, alpha, theta_star, scheduled, w):
+    """The free game: the follower's z against the zero vector, in an order set by a coin."""
+    if g.follower == codes.HARD_INSTANCE:
+        followers.hard(t, g.L, w.z)
+    else:
+        u = draws.bell(draws.bits(keys[draws.FOLLOWER], t * g.d, w.index[: g.d]))
+        followers.tremble(theta_star, g.tremble, u, w.candidate)
+        followers.ball(s.theta[:, 0], w.candidate, g.L, w.z)
+        if g.follower == codes.EVADER:
+            x = gates.Signal(t, 0.0, 0.0, 0.0, 0.0, 0, 1.0, scheduled, 0.0)
+            followers.evade(g, s, p, x, theta_star, alpha, w.z, w.candidate, w.out)
+    row = 0 if coin(keys[draws.ORDER], t, w) < 0.5 else 1
+    for i in range(g.d):
+        w.Phi[row, i] = w.z[i]
+        w.Phi[1 - row, i] = 0.0
+    w.shown[0], w.shown[1] = 0, 1
+
+
+def signal(g, v, t, design_w2, luck, scheduled, leak):
+    """What the gate may know: scalars only."""
+    latency = v.regret_latency if g.latency == codes.REGRET else v.width_latency
+    certified = 1 if v.regret_latency <= 0.0 else 0
+    return gates.Signal(t, latency, v.width, math.log1p(design_w2), v.gap, certified, luck, scheduled, leak)
+
+
+def noise(g, keys, t, w):
+    """The M + 1 standard normal numbers of round t (a new sequence from ``relabel_from`` on)."""
+    key = keys[draws.RELABEL] if t >= g.relabel_from else keys[draws.NOISE]
+    u = draws.uniform(draws.bits(key, t * (2 * (g.M + 1)), w.few))
+    eta = np.zeros(g.M + 1)
+    for k in range(g.M + 1):
+        eta[k] = g.sigma * draws.gaussian(u[2 * k], u[2 * k + 1])
+    return eta
+
+
+def compare(w, v):
+    """z = phi_lo - phi_hi of the compared pair in index order, which knows nothing of gold."""
+    lo, hi = min(v.pick, v.rival), max(v.pick, v.rival)
+    for i in range(w.z.shape[0]):
+        w.z[i] = w.Phi[lo, i] - w.Phi[hi, i]
+    return w.payoffs[lo] - w.payoffs[hi]
+
+
+def buy(g, s, v, eta, w):
+    """Step 6: the label that feedback defines, and the learner's update. Modifies ``w``."""
+    if g.feedback == codes.PAIR:
+        w.y[0] = compare(w, v) + eta[0]
+        return learners.update(s, w.z, w.y, g.refresh, g.wrong, w.out)
+    if g.feedback == codes.BANDIT:
+        w.y[0] = w.payoffs[v.pick] + eta[0]
+        return learners.update(s, w.Phi[v.pick], w.y, g.refresh, g.wrong, w.out)
+    for j in range(w.shown.shape[0]):
+        k = w.shown[j]
+        w.y[0] = w.payoffs[k] + eta[j]
+        s = learners.update(s, w.Phi[k], w.y, g.refresh, g.wrong, w.out)
+    return s
+
+
+def accuracy(s, X, y):
+    """Share of held-out rows X (n, m) whose best class is y (n,); ties to the lowest class."""
+    right = 0
+    for i in range(y.shape[0]):
+        best, pick = -np.inf, 0
+        for k in range(s.theta.shape[1]):
+            value = learners.dot(X[i], s.theta[:, k])
+            if value > best:
+                best, pick = value, k
+        if pick == y[i]:
+            right += 1
+    return right / y.shape[0]

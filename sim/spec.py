@@ -1,0 +1,264 @@
+"""Frozen descriptions of a run, checked once when they are made.
+
+A message gives the value, the rule and the way out.  Unknown keys are refused.  ``key()`` is a
+stable digest of everything that determines the numbers, so results can be cached under it.
+"""
+
+import difflib
+import hashlib
+import json
+import math
+from pathlib import Path
+from typing import Annotated, Any, Literal
+
+from pydantic import AfterValidator, BaseModel, BeforeValidator, ConfigDict, ValidationInfo, model_validator
+
+from sim import codes
+
+
+def one_of(what: str, valid: tuple[str, ...]) -> AfterValidator:
+    """Validator: the name is in ``valid``; the message names the nearest and all valid ones."""
+
+    def check(name: str) -> str:
+        if name not in valid:
+            near = difflib.get_close_matches(name, valid, n=1, cutoff=0.4)
+            hint = f"nearest: {near[0]!r}; " if near else ""
+            raise ValueError(f"unknown {what} {name!r}; {hint}valid: {', '.join(valid)}")
+        return name
+
+    return AfterValidator(check)
+
+
+def bounded(low: float, *, strict: bool = False, high: float = math.inf) -> AfterValidator:
+    """Validator: a finite number with low <= x < high, or low < x < high if ``strict``."""
+    rule = f"{low:g} {'<' if strict else '<='} value" + (f" < {high:g}" if high < math.inf else ", finite")
+
+    def check(x: float, info: ValidationInfo) -> float:
+        if not math.isfinite(x) or x < low or (strict and x == low) or x >= high:
+            raise ValueError(f"{info.field_name} = {x:g} is not allowed; give {rule}")
+        return x
+
+    return AfterValidator(check)
+
+
+def _no_bool(x: Any) -> Any:
+    if isinstance(x, bool):
+        raise ValueError(f"{x} is not a number")
+    return x
+
+
+Count = Annotated[int, BeforeValidator(_no_bool), bounded(1)]
+Index = Annotated[int, BeforeValidator(_no_bool), bounded(0)]
+NonNegative = Annotated[float, BeforeValidator(_no_bool), bounded(0.0)]
+Positive = Annotated[float, BeforeValidator(_no_bool), bounded(0.0, strict=True)]
+Fraction = Annotated[float, BeforeValidator(_no_bool), bounded(0.0, strict=True, high=1.0)]
+
+
+class Spec(BaseModel):
+    """Base of all specs: immutable, no unknown keys."""
+
+    model_config = ConfigDict(frozen=True, extra="forbid", strict=False)
+
+
+class StreamSpec(Spec):
+    """Where prompts come from.
+
+    N is 2 in the free game and the number of classes on a recorded stream; d is the width of a
+    recorded file.  ``path`` is a .npz (X, y) or .parquet file, or ``digits`` (scikit-learn's).
+    ``center`` subtracts the file's mean row (no labels used) before rows are scaled to norm 1.
+    ``exponent`` shapes power_law; ``components`` and ``leak`` shape zipf and shift.
+    """
+
+    context: Annotated[str, one_of("context", codes.CONTEXTS)] = "isotropic"
+    N: Count | None = None
+    d: Count = 8
+    exponent: NonNegative = 1.0
+    components: Count = 4
+    leak: NonNegative = 0.0
+    path: str = ""
+    test_fraction: Fraction = 0.25
+    center: bool = False
+
+    @model_validator(mode="after")
+    def _consistent(self) -> "StreamSpec":
+        if self.context in ("zipf", "shift") and self.components > self.d:
+            raise ValueError(
+                f"components = {self.components} > d = {self.d}: each component needs a coordinate of its own; "
+                "give fewer components or a larger d"
+            )
+        if (self.context == "recorded") != bool(self.path):
+            raise ValueError(
+                f"context = {self.context!r} with path = {self.path!r}: a recorded stream, and no other, needs a "
+                "path (.npz, .parquet or 'digits')"
+            )
+        return self
+
+
+class FollowerSpec(Spec):
+    """Who chooses the M alternatives (``all`` shows every class of a recorded stream).
+
+    ``tremble`` is the relative size of the ball and evader responses' trembling hand.
+    """
+
+    kind: Annotated[str, one_of("follower", codes.FOLLOWERS)] = "iid"
+    M: Count = 1
+    tremble: NonNegative = 1e-3
+
+
+class LearnerSpec(Spec):
+    """Ridge (pair, full or bandit feedback) or one-versus-all ridge (``ova``, gold feedback)."""
+
+    kind: Annotated[str, one_of("learner", ("ridge", "ova"))] = "ridge"
+    leader: Annotated[str, one_of("leader", codes.LEADERS)] = "greedy"
+    feedback: Annotated[str, one_of("feedback", codes.FEEDBACKS)] = "pair"
+    lam: Positive = 1.0
+    sigma: NonNegative = 1.0
+    S: Positive = 1.0
+    L: Positive = 1.0
+    delta: Fraction = 0.05
+    radius_mode: Annotated[str, one_of("radius mode", codes.RADIUS_MODES)] = "theory"
+    radius_c: Positive = 1.0
+    refresh: Count = 4096
+    control: Literal["", "wrong_update"] = ""
+
+    @model_validator(mode="after")
+    def _consistent(self) -> "LearnerSpec":
+        if (self.kind == "ova") != (self.feedback == "gold"):
+            raise ValueError(
+                f"learner = {self.kind!r} with feedback = {self.feedback!r}: ova learns from gold labels and ridge "
+                "from pair, full or bandit feedback"
+            )
+        if self.feedback == "bandit" and self.leader == "greedy":
+            raise ValueError(
+                "leader = 'greedy' with feedback = 'bandit': a greedy pick has no confidence bound on its regret "
+                "under bandit feedback; use leader = 'optimistic'"
+            )
+        if self.radius_mode == "theory" and self.radius_c != 1.0:
+            raise ValueError(f"radius_c = {self.radius_c:g} with radius_mode = 'theory'; use 'scaled' or 'fixed'")
+        return self
+
+
+class GateSpec(Spec):
+    """Who buys.  ``latency`` is the one the gate compares; by default regret for llf_regret and
+    llf_self_paced, width otherwise.  ``eta`` = 0 means 1/sqrt(B).  ``cap`` = False switches the
+    hard budget off, for the two theorems that promise to need none."""
+
+    kind: Annotated[str, one_of("gate", codes.GATES)] = "always"
+    latency: Annotated[str, one_of("latency", ("", *codes.LATENCIES))] = ""
+    threshold: NonNegative = 0.0
+    c: NonNegative = 0.1
+    p: NonNegative = 4.0
+    kappa: NonNegative = 0.5
+    eta: NonNegative = 0.0
+    window: Count = 256
+    purse: Annotated[str, one_of("purse", ("prefix", "random"))] = "prefix"
+    cap: bool = True
+
+    @model_validator(mode="after")
+    def _consistent(self) -> "GateSpec":
+        if not self.cap and self.kind not in ("llf_fixed", "llf_paced"):
+            raise ValueError(f"cap = False with gate {self.kind!r}: only llf_fixed and llf_paced promise to need none")
+        return self
+
+    @property
+    def latency_used(self) -> str:
+        return self.latency or ("regret" if self.kind in ("llf_regret", "llf_self_paced") else "width")
+
+
+class RecordSpec(Spec):
+    """Which rounds are recorded: ``log`` (per_octave a doubling), ``every`` or ``final``."""
+
+    mode: Annotated[str, one_of("record mode", ("log", "every", "final"))] = "log"
+    per_octave: Count = 8
+
+    def rounds(self, T: int) -> list[int]:
+        """The recorded rounds, 1-based, ascending, always ending in T."""
+        if self.mode == "every":
+            return list(range(1, T + 1))
+        if self.mode == "final":
+            return [T]
+        top = math.ceil(math.log2(T) * self.per_octave)
+        return sorted({min(T, round(2.0 ** (i / self.per_octave))) for i in range(top + 1)} | {T})
+
+
+class RunSpec(Spec):
+    """One configuration, played for ``replications`` seeds of the seed set ``seed``.
+
+    Give the budget as ``B`` or as ``beta`` (B = floor(beta T)).  ``relabel_from`` > 0 draws other
+    label noise from that round on (1-based), to test that a gate does not peek.
+    """
+
+    T: Count = 1000
+    beta: float | None = None
+    B: int | None = None
+    stream: StreamSpec = StreamSpec()
+    follower: FollowerSpec = FollowerSpec()
+    learner: LearnerSpec = LearnerSpec()
+    gate: GateSpec = GateSpec()
+    record: RecordSpec = RecordSpec()
+    seed: Index = 0
+    replications: Count = 1
+    relabel_from: Index = 0
+
+    @model_validator(mode="after")
+    def _consistent(self) -> "RunSpec":
+        self._check_budget()
+        free = self.follower.kind in codes.FREE_FOLLOWERS
+        recorded = self.stream.context == "recorded"
+        if free != (self.stream.context == "free"):
+            raise ValueError(
+                f"follower {self.follower.kind!r} with context {self.stream.context!r}: ball, evader and "
+                "hard_instance, and no others, play in context 'free'"
+            )
+        if recorded != (self.learner.kind == "ova") or recorded != (self.follower.kind == "all"):
+            raise ValueError(
+                f"context {self.stream.context!r}, learner {self.learner.kind!r}, follower {self.follower.kind!r}: "
+                "a recorded stream is played by learner 'ova' with follower 'all', and by no others"
+            )
+        if free and (self.N != 2 or self.follower.M != 1 or self.learner.feedback != "pair"):
+            raise ValueError(
+                f"N = {self.N}, M = {self.follower.M}, feedback = {self.learner.feedback!r} in the free game: it "
+                "compares one pair a round; give N = 2, M = 1 and feedback 'pair' (the defaults)"
+            )
+        if not recorded and self.follower.M > self.N - 1:
+            raise ValueError(f"M = {self.follower.M} > N - 1 = {self.N - 1}: the pool has too few alternatives")
+        if self.follower.kind == "hard_instance" and self.hard_delta * math.sqrt(self.stream.d) > self.learner.S:
+            raise ValueError(
+                f"B = {self.budget} < sigma^2 d^2 / (4 S^2 L^2): the hard instance would need ||theta*|| > S; "
+                "buy more labels or take a smaller d"
+            )
+        return self
+
+    def _check_budget(self) -> None:
+        if self.beta is not None and self.B is not None:
+            raise ValueError(f"beta = {self.beta:g} and B = {self.B}: give one of them")
+        if self.beta is not None and not 0.0 < self.beta <= 1.0:
+            raise ValueError(f"beta = {self.beta:g} is not allowed; the rule is 0 < beta <= 1 (share of rounds)")
+        if self.B is not None and not 1 <= self.B <= self.T:
+            raise ValueError(f"B = {self.B} with T = {self.T}: the rule is 1 <= B <= T")
+        if self.budget < 1:
+            raise ValueError(f"beta = {self.beta:g} with T = {self.T} buys no label; give a larger beta or T")
+
+    @property
+    def budget(self) -> int:
+        """B; every label (B = T) when no budget is given."""
+        if self.B is not None:
+            return self.B
+        return self.T if self.beta is None else math.floor(self.beta * self.T * (1 + 1e-12))
+
+    @property
+    def N(self) -> int:  # noqa: N802 - symbol table
+        return self.stream.N or (2 if self.stream.context == "free" else 8)
+
+    @property
+    def hard_delta(self) -> float:
+        """Delta = sigma sqrt(d/B) / (2 L), the coordinate size of theorem 4's instance."""
+        return self.learner.sigma * math.sqrt(self.stream.d / self.budget) / (2.0 * self.learner.L)
+
+    def key(self) -> str:
+        """Digest (32 hex digits) of the spec and, if it replays a file, of the file's bytes."""
+        text = json.dumps(self.model_dump(mode="json"), sort_keys=True, separators=(",", ":"))
+        digest = hashlib.sha256(text.encode())
+        if self.stream.context == "recorded" and Path(self.stream.path).is_file():
+            digest.update(Path(self.stream.path).read_bytes())
+        return digest.hexdigest()[:32]

@@ -1,0 +1,287 @@
+"""The named experiments: for each tier an immutable tuple of run specs a name, ids "name/i".
+
+Every sweep is played on ``tier.sets`` disjoint seed sets, so that each verdict can be drawn three
+times from independent data.  TESTING is a subset small enough for a unit test.
+"""
+
+from dataclasses import dataclass
+from itertools import product
+
+from sim import codes
+from sim.spec import FollowerSpec, GateSpec, LearnerSpec, RecordSpec, RunSpec, StreamSpec
+
+
+@dataclass(frozen=True)
+class Tier:
+    """Sizes of a tier: seed sets, replications a set, horizons, budgets."""
+
+    name: str
+    sets: int
+    few: int
+    some: int
+    many: int
+    T_rate: int
+    T_hard: int
+    T_stated: int
+    T_witness: tuple[tuple[int, int], ...]
+    T_pool: int
+    dims: tuple[int, ...]
+    orderings: int
+    minutes: float
+
+
+TIERS = {
+    "smoke": Tier("smoke", 1, 2, 4, 20, 2048, 2048, 2**14, ((20_000, 64),), 1024, (4, 8, 16), 3, 1),
+    "standard": Tier(
+        "standard", 3, 4, 12, 300, 32768, 16384, 2**18, ((100_000, 100),), 8192, (4, 8, 16, 32), 10, 10
+    ),
+    "paper": Tier(
+        "paper", 3, 12, 48, 1000, 10**6, 10**5, 10**6, ((100_000, 100), (10**6, 1000)), 20_000,
+        (4, 8, 16, 32, 64), 20, 600,
+    ),
+}  # fmt: skip
+
+FINAL = RecordSpec(mode="final")
+PLAIN_GATES = tuple(g for g in codes.GATES if g not in ("control_peek", "llf_split"))
+SPLITS = (GateSpec(kind="llf_split"), GateSpec(kind="llf_split", purse="random"))
+ALL_GATES = tuple(GateSpec(kind=g) for g in PLAIN_GATES) + SPLITS
+BUYERS = tuple(g for g in ALL_GATES if g.kind not in ("always", "never"))
+BETAS = (0.01, 0.03, 0.1, 0.3, 1.0)
+POOL_BETAS = (0.01, 0.02, 0.05, 0.1, 0.2)
+STATED_BETAS = (0.005, 0.02, 0.1, 0.3, 1.0)
+DIGIT_BETAS = (0.02, 0.05, 0.1, 0.2, 0.5)
+ARENAS = (
+    ("iid", "isotropic"),
+    ("hard_negative", "zipf"),
+    ("best_response", "shift"),
+    ("ball", "free"),
+    ("evader", "free"),
+    ("hard_instance", "free"),
+)
+
+
+def arena(follower: str, context: str, d: int, **stream: object) -> dict:
+    """Stream and follower of one cell; a free follower draws its own vectors."""
+    return dict(stream=StreamSpec(context=context, d=d, **stream), follower=FollowerSpec(kind=follower))
+
+
+def _per_set(tier: Tier, make) -> tuple[RunSpec, ...]:
+    return tuple(spec for seed in range(tier.sets) for spec in make(seed))
+
+
+def horizon(tier: Tier) -> tuple[RunSpec, ...]:
+    """Every label bought: regret against T and d, ball and pool followers."""
+    cells = [("ball", "free", d) for d in tier.dims]
+    cells += [(f, "isotropic", 8) for f in codes.POOL_FOLLOWERS] + [("evader", "free", 8)]
+    return _per_set(
+        tier,
+        lambda seed: [
+            RunSpec(T=tier.T_rate, **arena(f, c, d), seed=seed, replications=2 * tier.some) for f, c, d in cells
+        ],
+    )
+
+
+def coverage(tier: Tier) -> tuple[RunSpec, ...]:
+    """Every gate against every follower, many short runs; and the other feedbacks."""
+    record = RecordSpec(per_octave=1)
+    kinds = (
+        LearnerSpec(leader="optimistic"),
+        LearnerSpec(feedback="full"),
+        LearnerSpec(feedback="full", leader="optimistic"),
+        LearnerSpec(feedback="bandit", leader="optimistic"),
+    )
+
+    def cells(seed: int) -> list[RunSpec]:
+        common = dict(T=300, record=record, seed=seed, replications=tier.many)
+        runs = [RunSpec(beta=0.1, **arena(f, c, 4), gate=g, **common) for (f, c), g in product(ARENAS, ALL_GATES)]
+        runs += [
+            RunSpec(beta=0.3, **arena("best_response", "isotropic", 4), learner=k, gate=GateSpec(kind=g), **common)
+            for k, g in product(kinds, ("always", "llf_paced", "llf_regret"))
+        ]
+        return runs
+
+    return _per_set(tier, cells)
+
+
+def _theorem(tier: Tier, gate: GateSpec) -> tuple[RunSpec, ...]:
+    grid = product(ARENAS, (2, 8), (0.02, 0.1, 0.3), (0.25, 1.0), (1.0, 4.0))
+    cells = [c for c in grid if c[0][0] != "hard_instance" or 400 * c[2] >= c[3] ** 2 * c[1] ** 2 / 4]
+    return _per_set(
+        tier,
+        lambda seed: [
+            RunSpec(
+                T=400, beta=beta, **arena(f, c, d, components=2), learner=LearnerSpec(sigma=sigma, lam=lam), gate=gate,
+                record=FINAL, seed=seed, replications=max(2, tier.many // 10),
+            )
+            for (f, c), d, beta, sigma, lam in cells
+        ],
+    )  # fmt: skip
+
+
+def theorem2(tier: Tier) -> tuple[RunSpec, ...]:
+    """llf_fixed with the hard cap switched off."""
+    return _theorem(tier, GateSpec(kind="llf_fixed", cap=False))
+
+
+def theorem3(tier: Tier) -> tuple[RunSpec, ...]:
+    """llf_paced with the hard cap switched off."""
+    return _theorem(tier, GateSpec(kind="llf_paced", cap=False))
+
+
+def hard(tier: Tier) -> tuple[RunSpec, ...]:
+    """Every buying gate on theorem 4's instance."""
+    d = 16 if tier.T_hard >= 16384 else 8
+    betas = [b for b in BETAS if b * tier.T_hard >= d * d / 4]
+    return _per_set(
+        tier,
+        lambda seed: [
+            RunSpec(
+                T=tier.T_hard, beta=b, **arena("hard_instance", "free", d), gate=g, record=FINAL, seed=seed,
+                replications=tier.some,
+            )
+            for b, g in product(betas, BUYERS)
+        ],
+    )  # fmt: skip
+
+
+def stated(tier: Tier) -> tuple[RunSpec, ...]:
+    """llf_paced over the whole range of beta, long enough for theorem 3 to say something."""
+    return _per_set(
+        tier,
+        lambda seed: [
+            RunSpec(
+                T=tier.T_stated, beta=b, **arena(f, "free", 2), gate=GateSpec(kind="llf_paced"), record=FINAL,
+                learner=LearnerSpec(sigma=0.25), seed=seed, replications=tier.few,
+            )
+            for b, f in product(STATED_BETAS, codes.FREE_FOLLOWERS)
+        ],
+    )  # fmt: skip
+
+
+def witness(tier: Tier) -> tuple[RunSpec, ...]:
+    """Small budgets on theorem 4's instance, where a beta-free constant must break."""
+    gates = [GateSpec(kind=g) for g in ("prefix", "random", "llf_paced", "llf_quantile")] + [SPLITS[0]]
+    return _per_set(
+        tier,
+        lambda seed: [
+            RunSpec(
+                T=T, B=B, **arena("hard_instance", "free", 16), gate=g, record=FINAL, seed=seed,
+                replications=max(tier.few, 4),
+            )
+            for (T, B), g in product(tier.T_witness, gates)
+        ],
+    )  # fmt: skip
+
+
+def efficiency(tier: Tier) -> tuple[RunSpec, ...]:
+    """Regret against labels really bought, a panel for each context process."""
+    contexts = (
+        dict(context="isotropic"),
+        dict(context="power_law", exponent=1.0),
+        dict(context="zipf", components=8, leak=0.1),
+        dict(context="shift", components=4),
+    )
+    cells = [(b, g) for b, g in product(POOL_BETAS, BUYERS)] + [(1.0, GateSpec(kind="always"))]
+    return _per_set(
+        tier,
+        lambda seed: [
+            RunSpec(
+                T=tier.T_pool, beta=b, **arena("hard_negative", d=16, **c), gate=g, record=FINAL, seed=seed,
+                learner=LearnerSpec(sigma=0.25), replications=tier.some,
+            )
+            for c, (b, g) in product(contexts, cells)
+        ],
+    )  # fmt: skip
+
+
+def followers(tier: Tier) -> tuple[RunSpec, ...]:
+    """Every buying gate against every follower; ``random`` also at half the budget."""
+    pairs = [(f, "isotropic") for f in codes.POOL_FOLLOWERS] + [("ball", "free"), ("evader", "free")]
+    cells = [(f, c, 0.1, g) for (f, c), g in product(pairs, BUYERS)]
+    cells += [(f, c, 0.05, GateSpec(kind="random")) for f, c in pairs]
+    return _per_set(
+        tier,
+        lambda seed: [
+            RunSpec(
+                T=2 * tier.T_pool, beta=b, **arena(f, c, 8), gate=g, record=FINAL, seed=seed, replications=tier.some,
+            )
+            for f, c, b, g in cells
+        ],
+    )  # fmt: skip
+
+
+def trace(tier: Tier) -> tuple[RunSpec, ...]:
+    """One run round by round, llf_fixed against llf_paced."""
+    T = min(4 * tier.T_pool, 4000)
+    return tuple(
+        RunSpec(
+            T=T, beta=0.2, **arena("hard_negative", "shift", 8, components=2), gate=GateSpec(kind=g),
+            learner=LearnerSpec(sigma=0.25), record=RecordSpec(mode="every"),
+        )
+        for g in ("llf_fixed", "llf_paced")
+    )  # fmt: skip
+
+
+def digits(tier: Tier) -> tuple[RunSpec, ...]:
+    """Real data: scikit-learn's digits, one-versus-all ridge, every gate, permuted orders."""
+    stream = StreamSpec(context="recorded", path="digits", center=True)
+    learner = LearnerSpec(kind="ova", feedback="gold", sigma=0.5, radius_mode="fixed", radius_c=0.1)
+    cells = [(b, g) for b, g in product(DIGIT_BETAS, BUYERS)] + [(1.0, GateSpec(kind="always"))]
+    return _per_set(
+        tier,
+        lambda seed: [
+            RunSpec(
+                T=1300, beta=b, stream=stream, follower=FollowerSpec(kind="all"), learner=learner, gate=g, seed=seed,
+                record=FINAL, replications=tier.orderings,
+            )
+            for b, g in cells
+        ],
+    )  # fmt: skip
+
+
+def peek(tier: Tier) -> tuple[RunSpec, ...]:
+    """Pairs of runs that differ only in the label noise of the last round."""
+    gates = (*ALL_GATES, GateSpec(kind="control_peek"))
+    return _per_set(
+        tier,
+        lambda seed: [
+            RunSpec(
+                T=T, beta=0.5, **arena("hard_negative", "isotropic", 4), gate=g, record=FINAL, seed=seed,
+                replications=max(4, tier.many // 10), relabel_from=relabel,
+            )
+            for g, T in product(gates, (100, 150))
+            for relabel in (0, T)
+        ],
+    )  # fmt: skip
+
+
+def controls(tier: Tier) -> tuple[RunSpec, ...]:
+    """Negative controls: a radius that is far too small, a learner with a wrong update."""
+    kinds = (LearnerSpec(radius_mode="scaled", radius_c=0.05), LearnerSpec(control="wrong_update"))
+    return _per_set(
+        tier,
+        lambda seed: [
+            RunSpec(
+                T=300, **arena(f, c, 4), learner=k, record=RecordSpec(per_octave=1), seed=seed,
+                replications=max(20, tier.many // 3),
+            )
+            for k, (f, c) in product(kinds, (("ball", "free"), ("iid", "isotropic")))
+        ],
+    )  # fmt: skip
+
+
+SWEEPS = {
+    f.__name__: f
+    for f in (
+        horizon, coverage, theorem2, theorem3, hard, stated, witness, efficiency, followers, trace, digits, peek,
+        controls,
+    )
+}  # fmt: skip
+TESTING = ("trace", "controls")
+
+
+def cost(spec: RunSpec) -> float:
+    """Rough rounds-equivalent of a configuration, for plans and progress (1 unit = 1 round at d <= 16)."""
+    passes = 2.0 if spec.gate.kind == "llf_oracle" else 1.0
+    d = 64 if spec.stream.context == "recorded" else spec.stream.d
+    return spec.T * spec.replications * passes * (1.0 + (d / 32.0) ** 2)

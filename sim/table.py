@@ -1,0 +1,154 @@
+"""The results table: one row per (run, replication, recorded round).  This schema is the contract
+between the simulator, the ledger and the figures.
+"""
+
+import hashlib
+import json
+import os
+import tempfile
+from pathlib import Path
+
+import numpy as np
+import pandas as pd
+
+from sim import log
+from sim.engine import RunLog
+
+SCHEMA: dict[str, tuple[str, str, str]] = {
+    "run": ("str", "", "sweep name / number of the configuration"),
+    "key": ("str", "", "digest of the configuration"),
+    "seed": ("int64", "", "seed set (disjoint sets give independent repetitions)"),
+    "replication": ("int64", "", "replication within the seed set"),
+    "context": ("str", "", "context process"),
+    "follower": ("str", "", "follower"),
+    "leader": ("str", "", "greedy or optimistic"),
+    "feedback": ("str", "", "what a bought label reveals"),
+    "gate": ("str", "", "label-query gate; llf_split carries its purse"),
+    "latency_mode": ("str", "", "latency that the gate compares"),
+    "cap": ("bool", "", "hard budget on"),
+    "radius_mode": ("str", "", "theory, scaled or fixed"),
+    "radius_c": ("float64", "", "factor or value of the radius"),
+    "control": ("str", "", "negative control in force, if any"),
+    "relabel_from": ("int64", "round", "first round with other label noise (0: never)"),
+    "T": ("int64", "rounds", "horizon"),
+    "d": ("int64", "", "feature dimension"),
+    "N": ("int64", "", "pool size or classes"),
+    "M": ("int64", "", "alternatives shown"),
+    "B": ("int64", "labels", "budget"),
+    "beta": ("float64", "labels/round", "budget ratio B/T"),
+    "sigma": ("float64", "reward", "noise scale"),
+    "lam": ("float64", "", "ridge parameter"),
+    "S": ("float64", "", "bound on the norm of theta*"),
+    "L": ("float64", "", "bound on design vectors"),
+    "delta": ("float64", "", "failure probability"),
+    "t": ("int64", "round", "recorded round, 1-based"),
+    "regret": ("float64", "reward", "regret over all rounds so far (mistakes on recorded streams)"),
+    "regret_queried": ("float64", "reward", "regret over bought rounds so far"),
+    "mistakes": ("int64", "rounds", "wrong picks over all rounds"),
+    "mistakes_queried": ("int64", "rounds", "wrong picks over bought rounds"),
+    "labels": ("int64", "labels", "labels bought so far"),
+    "psi": ("float64", "nats", "information bought, log det V - log det lam I"),
+    "potential": ("float64", "", "sum of w^2 over design vectors"),
+    "wide": ("int64", "", "design vectors with w^2 >= 0.25"),
+    "radius": ("float64", "reward", "confidence radius alpha_t"),
+    "conf_ratio": ("float64", "", "||theta_hat - theta*||_V / alpha after the round"),
+    "conf_ratio_max": ("float64", "", "its maximum along the path"),
+    "slack_width_max": ("float64", "reward", "max of instant regret - width latency"),
+    "slack_regret_max": ("float64", "reward", "max of instant regret - regret latency"),
+    "latency_sum": ("float64", "reward", "sum of width latencies over all rounds"),
+    "width_sum_bought": ("float64", "reward", "sum of alpha w over bought rounds"),
+    "gain_unbought_max": ("float64", "nats", "largest gain that was not bought"),
+    "latency": ("float64", "reward", "latency of the gate in the round"),
+    "gain": ("float64", "nats", "log(1 + w^2) in the round"),
+    "threshold": ("float64", "", "gate threshold in the round"),
+    "threshold_rise_max": ("float64", "", "largest rise of the threshold between rounds"),
+    "below_threshold": ("int64", "rounds", "shut: below threshold"),
+    "opened": ("int64", "rounds", "opened: above threshold"),
+    "certified": ("int64", "rounds", "shut: pick certified best"),
+    "out_of_budget": ("int64", "rounds", "shut: no label left"),
+    "forced": ("int64", "rounds", "opened by schedule or lot"),
+    "decision_hash": ("int64", "", "rolling hash of all decisions so far"),
+    "accuracy": ("float64", "share", "held-out accuracy (recorded streams)"),
+}
+COLUMNS = tuple(SCHEMA)
+
+
+class TableError(ValueError):
+    """A table does not follow the schema or does not match its checksum."""
+
+
+def from_log(run: str, result: RunLog, first: int = 0) -> pd.DataFrame:
+    """Rows of one configuration, replications first, first + 1, ..."""
+    spec, g = result.spec, result.setup
+    k = spec.learner
+    name = f"llf_split_{spec.gate.purse}" if spec.gate.kind == "llf_split" else spec.gate.kind
+    fixed = dict(
+        run=run, key=spec.key(), seed=spec.seed, context=spec.stream.context, follower=spec.follower.kind,
+        leader=k.leader, feedback=k.feedback, gate=name, latency_mode=spec.gate.latency_used, cap=spec.gate.cap,
+        radius_mode=k.radius_mode, radius_c=k.radius_c, control=k.control, relabel_from=spec.relabel_from,
+        T=g.T, d=g.d, N=g.N, M=g.M, B=g.B, beta=g.B / g.T, sigma=k.sigma, lam=k.lam, S=k.S, L=k.L, delta=k.delta,
+    )  # fmt: skip
+    rows = np.concatenate(result.rows)
+    frame = pd.DataFrame(rows, columns=list(log.COLUMNS))
+    per = len(result.rows[0])
+    frame["replication"] = np.repeat(np.arange(first, first + len(result.rows)), per)
+    for column, value in fixed.items():
+        frame[column] = value
+    return coerce(frame)
+
+
+def coerce(frame: pd.DataFrame) -> pd.DataFrame:
+    """Order and type the columns by the schema; raises TableError on a missing or extra one."""
+    missing, extra = set(COLUMNS) - set(frame), set(frame) - set(COLUMNS)
+    if missing or extra:
+        raise TableError(f"not a results table: missing columns {sorted(missing)}, unknown columns {sorted(extra)}")
+    return frame[list(COLUMNS)].astype({c: kind for c, (kind, _, _) in SCHEMA.items()}).reset_index(drop=True)
+
+
+def write_atomic(path: Path, data: bytes) -> None:
+    """Write bytes so that a reader sees the old file or the whole new one, never a part."""
+    path.parent.mkdir(parents=True, exist_ok=True)
+    handle, name = tempfile.mkstemp(dir=path.parent, prefix=f".{path.name}.")
+    try:
+        with os.fdopen(handle, "wb") as out:
+            out.write(data)
+            out.flush()
+            os.fsync(out.fileno())
+        os.replace(name, path)
+    except BaseException:
+        Path(name).unlink(missing_ok=True)
+        raise
+
+
+def save(frame: pd.DataFrame, path: Path, provenance: dict) -> None:
+    """Write Parquet and, last, a JSON beside it with the provenance and the file's sha256."""
+    path.parent.mkdir(parents=True, exist_ok=True)
+    data = frame.to_parquet(index=False, compression="zstd")
+    write_atomic(path, data)
+    note = dict(provenance, sha256=hashlib.sha256(data).hexdigest(), rows=len(frame))
+    write_atomic(path.with_suffix(".json"), json.dumps(note, indent=1, sort_keys=True).encode())
+
+
+def load(path: Path) -> tuple[pd.DataFrame, dict]:
+    """Read a saved table and its provenance.
+
+    Raises FileNotFoundError where either file is missing and TableError where the bytes differ
+    from the checksum or the schema.
+    """
+    note_path = path.with_suffix(".json")
+    if not path.is_file() or not note_path.is_file():
+        raise FileNotFoundError(f"no saved table {path}")
+    data = path.read_bytes()
+    try:
+        note = json.loads(note_path.read_text())
+        whole = note["sha256"] == hashlib.sha256(data).hexdigest()
+    except (ValueError, KeyError, TypeError) as error:
+        raise TableError(f"{note_path} is damaged ({error})") from error
+    if not whole:
+        raise TableError(f"{path} does not match its checksum: it was truncated or edited")
+    return coerce(pd.read_parquet(path)), note
+
+
+def final(frame: pd.DataFrame) -> pd.DataFrame:
+    """The last recorded round of every run and replication."""
+    return frame[frame["t"] == frame["T"]].reset_index(drop=True)
