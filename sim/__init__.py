@@ -33,5 +33,6 @@ Map
     kernels    the same run compiled: the only file that imports numba
     engine     specs -> run logs, over replications; status codes -> exceptions
     table      the schema of results tables; read, write, check
-    sweeps     the named experiments
+    sweeps     the named experiments; tiers: their sizes
+    codes, setup, rounds, recorded, engine_version: names, numbers, parts of a round, files, digest
 """

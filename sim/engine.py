@@ -37,11 +37,22 @@ def play(spec: RunSpec, *, first: int = 0, compiled: bool = True) -> RunLog:
     ``compiled`` = False plays the plain loop: the same decisions on the same draws, slower.
     Raises EngineError on a bad status and what ``recorded.load`` raises on a bad file.
     """
-    data = recorded.load(spec.stream.path, spec.stream.center) if spec.stream.context == "recorded" else None
-    g = build(spec) if data is None else build(spec, data.X.shape[1], data.K)
-    one = _play_recorded if data else _play_game
-    rows = [one(spec, g, data, rep, compiled) for rep in range(first, first + spec.replications)]
-    return RunLog(spec, g, rows)
+    g, data = setup_of(spec), data_of(spec)
+    reps = range(first, first + spec.replications)
+    if data is None:
+        return RunLog(spec, g, [_play_game(spec, g, rep, compiled) for rep in reps])
+    return RunLog(spec, g, [_play_recorded(spec, g, data, rep, compiled) for rep in reps])
+
+
+def data_of(spec: RunSpec) -> recorded.Recorded | None:
+    """The recorded data of a spec, if it replays any."""
+    return recorded.load(spec.stream.path, spec.stream.center) if spec.stream.context == "recorded" else None
+
+
+def setup_of(spec: RunSpec) -> Setup:
+    """The numbers of a spec; a recorded stream brings its own d and class count."""
+    data = data_of(spec)
+    return build(spec) if data is None else build(spec, data.X.shape[1], data.K)
 
 
 def _record(spec: RunSpec) -> np.ndarray:
@@ -70,7 +81,7 @@ def _checked(status: int, spec: RunSpec, rep: int) -> None:
         raise EngineError(f"replication {rep} of {spec.key()} ({spec.gate.kind}): {_ADVICE[status]}")
 
 
-def _play_game(spec: RunSpec, g: Setup, data: None, rep: int, compiled: bool) -> np.ndarray:
+def _play_game(spec: RunSpec, g: Setup, rep: int, compiled: bool) -> np.ndarray:
     k, stream = spec.learner, spec.stream
     keys = draws.stream_keys(spec.seed, rep)
     hard = spec.hard_delta if spec.follower.kind == "hard_instance" else 0.0

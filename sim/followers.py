@@ -5,9 +5,10 @@ the zero vector in an order that does not depend on which is gold.  Best respons
 (one round).  The ball response is exact up to a trembling hand (Selten 1975): exact play stays
 in the plane of theta_hat and theta*, which is an unstable manifold, so that rounding errors would
 decide how many dimensions are explored; a tremble of 1e-3 decides it on every machine alike.
-It also settles the case theta* parallel to theta_hat, where every response is worth 0.  ``ball`` and ``evader`` know theta* and the
-commitment; the evader's is the cheap version, which scales z along the ray or tilts it away
-from theta_hat until the gate stays shut; a gate's coin is hidden from it.
+It also settles the case theta* parallel to theta_hat, where every response is worth 0.  ``ball``
+and ``evader`` know theta* and the commitment; the evader's is the cheap version, which scales z
+along the ray or tilts it away from theta_hat until the gate stays shut; a gate's coin is hidden
+from it.
 """
 
 import math

@@ -17,7 +17,6 @@ import numpy as np
 
 from sim import codes
 
-
 INFO_TIE = 1e-9  # nats; on the hard instance the last gain equals the threshold but for rounding
 
 
@@ -46,7 +45,7 @@ class Signal(NamedTuple):
 class Purse(NamedTuple):
     """What a gate remembers: ``left`` labels, ``psi`` information bought [nats]; ``own_left``
     and ``own_psi`` the first purse of llf_split; ``mu`` the dual price (below 0: not yet set);
-    ``seen`` (window,) the last latencies or gaps, ``count`` how many were written."""
+    ``seen`` (window,) the last latencies or gaps, ``written`` how many there were."""
 
     left: int
     psi: float
@@ -54,7 +53,7 @@ class Purse(NamedTuple):
     own_psi: float
     mu: float
     seen: np.ndarray
-    count: int
+    written: int
 
 
 def open_purse(g):
@@ -100,9 +99,9 @@ def confidence_rule(g, p, x):
         pace = min(1.0, (p.left / g.B) / (rounds_left / g.T))
         return g.gate_c * x.width * pace**g.gate_p, x.gap
     if kind == codes.LLF_QUANTILE:
-        return p.left / rounds_left, share_below(p.seen, p.count, -x.latency)
+        return p.left / rounds_left, share_below(p.seen, p.written, -x.latency)
     if kind == codes.MARGIN:
-        return p.left / rounds_left, share_below(p.seen, p.count, x.gap)
+        return p.left / rounds_left, share_below(p.seen, p.written, x.gap)
     if kind == codes.DUAL:
         return x.latency, max(p.mu, 0.0)
     if kind == codes.BBQ:
@@ -161,12 +160,12 @@ def settle(g, p, x, reason, psi):
     """
     bought = reason == codes.OPENED or reason == codes.FORCED
     own = bought and reason == codes.OPENED
-    mu, count = p.mu, p.count
+    mu, written = p.mu, p.written
     if g.gate == codes.DUAL:
         mu = x.latency if mu < 0.0 else mu * math.exp(g.gate_eta * ((1.0 if bought else 0.0) - g.B / g.T))
     elif g.gate == codes.LLF_QUANTILE or g.gate == codes.MARGIN:
-        p.seen[count % p.seen.shape[0]] = -x.latency if g.gate == codes.LLF_QUANTILE else x.gap
-        count += 1
+        p.seen[written % p.seen.shape[0]] = -x.latency if g.gate == codes.LLF_QUANTILE else x.gap
+        written += 1
     return Purse(
         p.left - 1 if bought else p.left,
         psi,
@@ -174,5 +173,5 @@ def settle(g, p, x, reason, psi):
         p.own_psi + x.gain if own else p.own_psi,
         mu,
         p.seen,
-        count,
+        written,
     )

@@ -10,6 +10,7 @@ import os
 from pathlib import Path
 
 import numba
+import numba.core.config
 import numpy as np
 from numba.extending import register_jitable
 
@@ -17,7 +18,7 @@ from sim import codes, draws, engine_version, followers, gates, leader, learners
 
 CACHE = Path(os.environ.get("XDG_CACHE_HOME") or Path.home() / ".cache") / "budgeted-stackelberg"
 if "NUMBA_CACHE_DIR" not in os.environ:
-    numba.config.CACHE_DIR = str(CACHE / f"numba-{engine_version.CODE}")
+    numba.core.config.CACHE_DIR = str(CACHE / f"numba-{engine_version.CODE}")  # type: ignore[attr-defined]
 
 _RULES = (
     (draws, ("mix", "bits", "uniform", "bell", "gaussian")),
@@ -30,7 +31,21 @@ _RULES = (
     (followers, ("stays_shut", "shut_scale", "evade", "hard")),
     (streams, ("component", "fill_pool")),
     (log, ("blank", "advance", "write")),
-    (rounds, ("workspace", "coin", "payoffs_of", "present", "present_free", "signal", "noise", "compare")),
+    (
+        rounds,
+        (
+            "workspace",
+            "coin",
+            "gate_coin",
+            "leak",
+            "payoffs_of",
+            "present",
+            "present_free",
+            "signal",
+            "noise",
+            "compare",
+        ),
+    ),
     (rounds, ("buy", "accuracy")),
 )
 for _module, _names in _RULES:
@@ -58,15 +73,13 @@ def _play_game(g, process, keys, theta_star, record, schedule, latencies, rows):
         gold = rounds.present(g, process, keys, t, s, p, alpha, theta_star, scheduled, w)
         pick = leader.pick_against(w.scores, w.payoffs, w.shown)
         v = leader.assess(g, s, w.Phi, w.means, w.shown, pick, alpha, w.z, w.out)
-        luck = rounds.coin(keys[draws.COIN], t, w)
-        eta = rounds.noise(g, keys, t, w)
-        leak = abs(eta[0]) if g.gate == codes.CONTROL_PEEK else 0.0
+        luck, leak = rounds.gate_coin(g, keys, t, w.one), rounds.leak(g, keys, t, w)
         x = rounds.signal(g, v, t, v.width * v.width, luck, scheduled, leak)
         bought, reason, threshold = gates.decide(g, p, x)
         regret = w.payoffs[gold] - w.payoffs[pick]
         ratio = tally.conf_ratio
         if bought:
-            s = rounds.buy(g, s, v, eta, w)
+            s = rounds.buy(g, s, v, keys, t, w)
             ratio = learners.confidence_ratio(s, theta_star, learners.radius(g, s.psi), w.z, w.out)
         p = gates.settle(g, p, x, reason, s.psi)
         tally = log.advance(tally, v, x, regret, bought, reason, threshold, alpha, ratio)
@@ -91,7 +104,7 @@ def _play_recorded(g, X, y, X_test, y_test, keys, record, schedule, latencies, r
         w2 = learners.square_width(s.P, X[t], out)
         v = leader.assess_classes(scores, w2, alpha)
         leak = 2.0 * g.sigma if g.gate == codes.CONTROL_PEEK and v.pick != y[t] else 0.0
-        luck = draws.uniform(draws.bits(keys[draws.COIN], t, one))[0]
+        luck = rounds.gate_coin(g, keys, t, one)
         x = rounds.signal(g, v, t, w2, luck, scheduled, leak)
         bought, reason, threshold = gates.decide(g, p, x)
         regret = 0.0 if v.pick == y[t] else 1.0

@@ -64,15 +64,13 @@ def play_game(g: Setup, process, keys, theta_star, record, schedule, latencies) 
         gold = rounds.present(g, process, keys, t, s, p, alpha, theta_star, scheduled, w)
         pick = leader.pick_against(w.scores, w.payoffs, w.shown)
         v = leader.assess(g, s, w.Phi, w.means, w.shown, pick, alpha, w.z, w.out)
-        eta = rounds.noise(g, keys, t, w)
-        leak = abs(eta[0]) if g.gate == codes.CONTROL_PEEK else 0.0
-        luck = rounds.coin(keys[draws.COIN], t, w)
+        luck, leak = rounds.gate_coin(g, keys, t, w.one), rounds.leak(g, keys, t, w)
         x = rounds.signal(g, v, t, v.width * v.width, luck, scheduled, leak)
         bought, reason, threshold = gates.decide(g, p, x)
         regret = w.payoffs[gold] - w.payoffs[pick]
         ratio = tally.conf_ratio
         if bought:
-            s = rounds.buy(g, s, v, eta, w)
+            s = rounds.buy(g, s, v, keys, t, w)
             ratio = learners.confidence_ratio(s, theta_star, learners.radius(g, s.psi), w.z, w.out)
         p = gates.settle(g, p, x, reason, s.psi)
         tally = log.advance(tally, v, x, regret, bought, reason, threshold, alpha, ratio)
@@ -91,7 +89,7 @@ def play_recorded(g: Setup, learner: Learner, X, y, evaluate, keys, record, sche
     costs regret 1; there is no theta*, so the confidence ratio is NaN.
     """
     rows = np.zeros((len(record), log.WIDTH))
-    p, w = gates.open_purse(g), rounds.workspace(g._replace(N=2, M=1))
+    p, one = gates.open_purse(g), draws.index(1)
     tally = log.blank(np.nan)
     r = 0
     for t in range(g.T):
@@ -100,7 +98,7 @@ def play_recorded(g: Setup, learner: Learner, X, y, evaluate, keys, record, sche
         scores, w2 = learner.predict(X[t])
         v = leader.assess_classes(scores, w2, alpha)
         leak = 2.0 * g.sigma if g.gate == codes.CONTROL_PEEK and v.pick != y[t] else 0.0
-        luck = rounds.coin(keys[draws.COIN], t, w)
+        luck = rounds.gate_coin(g, keys, t, one)
         x = rounds.signal(g, v, t, w2, luck, scheduled, leak)
         bought, reason, threshold = gates.decide(g, p, x)
         regret = 0.0 if v.pick == y[t] else 1.0

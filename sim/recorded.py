@@ -35,7 +35,9 @@ def load(path: str, center: bool = False) -> Recorded:
         return check(data.data, data.target, path, center)
     file = Path(path)
     if not file.is_file():
-        raise FileNotFoundError(f"no file {path!r}; give a .npz with X and y, a .parquet with a label column, or 'digits'")
+        raise FileNotFoundError(
+            f"no file {path!r}; give a .npz with X and y, a .parquet with a label column, or 'digits'"
+        )
     if file.suffix == ".npz":
         with np.load(file, allow_pickle=False) as archive:
             missing = {"X", "y"} - set(archive.files)
@@ -89,7 +91,7 @@ def split(data: Recorded, order: np.ndarray, T: int, test_fraction: float, path:
     """
     n = len(data.y)
     n_test = max(1, round(test_fraction * n))
-    if T > n - n_test:
+    if n - n_test < T:
         raise ValueError(f"T = {T} with {n} rows in {path!r} of which {n_test} are held out; give T <= {n - n_test}")
     train, test = order[:T], order[n - n_test :]
     return data.X[train], data.y[train], data.X[test], data.y[test]

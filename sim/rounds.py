@@ -13,7 +13,7 @@ from sim import codes, draws, followers, gates, leader, learners, streams
 
 class Work(NamedTuple):
     """Buffers of a run, overwritten every round: Phi (N, d); payoffs, means, scores, luck (N,);
-    shown (M + 1,); z, candidate, out (d,); index (N d,), few (2 (M + 1),) and one (1,) uint64."""
+    shown (M + 1,); z, candidate, out (d,); offsets (N d,), few (2 (M + 1),) and one (1,) uint64."""
 
     Phi: np.ndarray
     payoffs: np.ndarray
@@ -25,7 +25,7 @@ class Work(NamedTuple):
     candidate: np.ndarray
     out: np.ndarray
     y: np.ndarray
-    index: np.ndarray
+    offsets: np.ndarray
     few: np.ndarray
     one: np.ndarray
 
@@ -49,9 +49,21 @@ def workspace(g):
     )
 
 
-def coin(key, t, w):
-    """The uniform of round t in the sequence ``key``."""
-    return draws.uniform(draws.bits(key, t, w.one))[0]
+def coin(key, t, one):
+    """The uniform of round t in the sequence ``key``; ``one`` is draws.index(1)."""
+    return draws.uniform(draws.bits(key, t, one))[0]
+
+
+def gate_coin(g, keys, t, one):
+    """The gate's coin of round t, drawn only for gates that toss one (1 otherwise)."""
+    if g.gate == codes.RANDOM or g.gate == codes.LLF_SPLIT:
+        return coin(keys[draws.COIN], t, one)
+    return 1.0
+
+
+def leak(g, keys, t, w):
+    """|noise| of the round's label for the control gate that peeks, 0 for every other gate."""
+    return abs(noise(g, keys, t, w)[0]) if g.gate == codes.CONTROL_PEEK else 0.0
 
 
 def payoffs_of(w, theta_star):
@@ -72,10 +84,13 @@ def present(g, process, keys, t, s, p, alpha, theta_star, scheduled, w):
         leader.score(g, s, w.Phi, alpha, w.means, w.scores, w.out)
         return gold
     c = streams.component(g, process, keys[draws.COMPONENT], t, w.one)
-    streams.fill_pool(g, process.scales[c], keys[draws.FEATURES], t, w.index, w.Phi)
+    streams.fill_pool(g, process.scales[c], keys[draws.FEATURES], t, w.offsets, w.Phi)
     gold = payoffs_of(w, theta_star)
     leader.score(g, s, w.Phi, alpha, w.means, w.scores, w.out)
-    luck = draws.uniform(draws.bits(keys[draws.FOLLOWER], t * g.N, w.index[: g.N]))
+    if g.follower == codes.IID:
+        luck = draws.uniform(draws.bits(keys[draws.FOLLOWER], t * g.N, w.offsets[: g.N]))
+    else:
+        luck = w.payoffs  # not read: counters let a run skip the draws it does not need
     followers.choose(g, w.scores, w.payoffs, gold, luck, w.luck, w.shown)
     return gold
 
@@ -85,24 +100,24 @@ def present_free(g, keys, t, s, p, alpha, theta_star, scheduled, w):
     if g.follower == codes.HARD_INSTANCE:
         followers.hard(t, g.L, w.z)
     else:
-        u = draws.bell(draws.bits(keys[draws.FOLLOWER], t * g.d, w.index[: g.d]))
+        u = draws.bell(draws.bits(keys[draws.FOLLOWER], t * g.d, w.offsets[: g.d]))
         followers.tremble(theta_star, g.tremble, u, w.candidate)
         followers.ball(s.theta[:, 0], w.candidate, g.L, w.z)
         if g.follower == codes.EVADER:
             x = gates.Signal(t, 0.0, 0.0, 0.0, 0.0, 0, 1.0, scheduled, 0.0)
             followers.evade(g, s, p, x, theta_star, alpha, w.z, w.candidate, w.out)
-    row = 0 if coin(keys[draws.ORDER], t, w) < 0.5 else 1
+    row = 0 if coin(keys[draws.ORDER], t, w.one) < 0.5 else 1
     for i in range(g.d):
         w.Phi[row, i] = w.z[i]
         w.Phi[1 - row, i] = 0.0
     w.shown[0], w.shown[1] = 0, 1
 
 
-def signal(g, v, t, design_w2, luck, scheduled, leak):
+def signal(g, v, t, design_w2, luck, scheduled, surprise):
     """What the gate may know: scalars only."""
     latency = v.regret_latency if g.latency == codes.REGRET else v.width_latency
     certified = 1 if v.regret_latency <= 0.0 else 0
-    return gates.Signal(t, latency, v.width, math.log1p(design_w2), v.gap, certified, luck, scheduled, leak)
+    return gates.Signal(t, latency, v.width, math.log1p(design_w2), v.gap, certified, luck, scheduled, surprise)
 
 
 def noise(g, keys, t, w):
@@ -123,8 +138,9 @@ def compare(w, v):
     return w.payoffs[lo] - w.payoffs[hi]
 
 
-def buy(g, s, v, eta, w):
+def buy(g, s, v, keys, t, w):
     """Step 6: the label that feedback defines, and the learner's update. Modifies ``w``."""
+    eta = noise(g, keys, t, w)
     if g.feedback == codes.PAIR:
         w.y[0] = compare(w, v) + eta[0]
         return learners.update(s, w.z, w.y, g.refresh, g.wrong, w.out)

@@ -247,7 +247,7 @@ class RunSpec(Spec):
         return self.T if self.beta is None else math.floor(self.beta * self.T * (1 + 1e-12))
 
     @property
-    def N(self) -> int:  # noqa: N802 - symbol table
+    def N(self) -> int:
         return self.stream.N or (2 if self.stream.context == "free" else 8)
 
     @property

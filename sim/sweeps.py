@@ -4,42 +4,12 @@ Every sweep is played on ``tier.sets`` disjoint seed sets, so that each verdict 
 times from independent data.  TESTING is a subset small enough for a unit test.
 """
 
-from dataclasses import dataclass
 from itertools import product
+from typing import Any
 
 from sim import codes
 from sim.spec import FollowerSpec, GateSpec, LearnerSpec, RecordSpec, RunSpec, StreamSpec
-
-
-@dataclass(frozen=True)
-class Tier:
-    """Sizes of a tier: seed sets, replications a set, horizons, budgets."""
-
-    name: str
-    sets: int
-    few: int
-    some: int
-    many: int
-    T_rate: int
-    T_hard: int
-    T_stated: int
-    T_witness: tuple[tuple[int, int], ...]
-    T_pool: int
-    dims: tuple[int, ...]
-    orderings: int
-    minutes: float
-
-
-TIERS = {
-    "smoke": Tier("smoke", 1, 2, 4, 20, 2048, 2048, 2**14, ((20_000, 64),), 1024, (4, 8, 16), 3, 1),
-    "standard": Tier(
-        "standard", 3, 4, 12, 300, 32768, 16384, 2**18, ((100_000, 100),), 8192, (4, 8, 16, 32), 10, 10
-    ),
-    "paper": Tier(
-        "paper", 3, 12, 48, 1000, 10**6, 10**5, 10**6, ((100_000, 100), (10**6, 1000)), 20_000,
-        (4, 8, 16, 32, 64), 20, 600,
-    ),
-}  # fmt: skip
+from sim.tiers import Tier
 
 FINAL = RecordSpec(mode="final")
 PLAIN_GATES = tuple(g for g in codes.GATES if g not in ("control_peek", "llf_split"))
@@ -60,7 +30,7 @@ ARENAS = (
 )
 
 
-def arena(follower: str, context: str, d: int, **stream: object) -> dict:
+def arena(follower: str, context: str, d: int, **stream: Any) -> dict[str, Any]:
     """Stream and follower of one cell; a free follower draws its own vectors."""
     return dict(stream=StreamSpec(context=context, d=d, **stream), follower=FollowerSpec(kind=follower))
 
@@ -76,7 +46,7 @@ def horizon(tier: Tier) -> tuple[RunSpec, ...]:
     return _per_set(
         tier,
         lambda seed: [
-            RunSpec(T=tier.T_rate, **arena(f, c, d), seed=seed, replications=2 * tier.some) for f, c, d in cells
+            RunSpec(T=tier.T_rate, **arena(f, c, d), seed=seed, replications=tier.reps("horizon")) for f, c, d in cells
         ],
     )
 
@@ -92,7 +62,7 @@ def coverage(tier: Tier) -> tuple[RunSpec, ...]:
     )
 
     def cells(seed: int) -> list[RunSpec]:
-        common = dict(T=300, record=record, seed=seed, replications=tier.many)
+        common = dict(T=300, record=record, seed=seed, replications=tier.reps("coverage"))
         runs = [RunSpec(beta=0.1, **arena(f, c, 4), gate=g, **common) for (f, c), g in product(ARENAS, ALL_GATES)]
         runs += [
             RunSpec(beta=0.3, **arena("best_response", "isotropic", 4), learner=k, gate=GateSpec(kind=g), **common)
@@ -111,7 +81,7 @@ def _theorem(tier: Tier, gate: GateSpec) -> tuple[RunSpec, ...]:
         lambda seed: [
             RunSpec(
                 T=400, beta=beta, **arena(f, c, d, components=2), learner=LearnerSpec(sigma=sigma, lam=lam), gate=gate,
-                record=FINAL, seed=seed, replications=max(2, tier.many // 10),
+                record=FINAL, seed=seed, replications=tier.reps("theorem"),
             )
             for (f, c), d, beta, sigma, lam in cells
         ],
@@ -130,14 +100,14 @@ def theorem3(tier: Tier) -> tuple[RunSpec, ...]:
 
 def hard(tier: Tier) -> tuple[RunSpec, ...]:
     """Every buying gate on theorem 4's instance."""
-    d = 16 if tier.T_hard >= 16384 else 8
+    d = 4 if tier.T_hard < 4096 else (8 if tier.T_hard < 2**15 else 16)
     betas = [b for b in BETAS if b * tier.T_hard >= d * d / 4]
     return _per_set(
         tier,
         lambda seed: [
             RunSpec(
                 T=tier.T_hard, beta=b, **arena("hard_instance", "free", d), gate=g, record=FINAL, seed=seed,
-                replications=tier.some,
+                replications=tier.reps("hard"),
             )
             for b, g in product(betas, BUYERS)
         ],
@@ -151,7 +121,7 @@ def stated(tier: Tier) -> tuple[RunSpec, ...]:
         lambda seed: [
             RunSpec(
                 T=tier.T_stated, beta=b, **arena(f, "free", 2), gate=GateSpec(kind="llf_paced"), record=FINAL,
-                learner=LearnerSpec(sigma=0.25), seed=seed, replications=tier.few,
+                learner=LearnerSpec(sigma=0.25), seed=seed, replications=tier.reps("stated"),
             )
             for b, f in product(STATED_BETAS, codes.FREE_FOLLOWERS)
         ],
@@ -166,7 +136,7 @@ def witness(tier: Tier) -> tuple[RunSpec, ...]:
         lambda seed: [
             RunSpec(
                 T=T, B=B, **arena("hard_instance", "free", 16), gate=g, record=FINAL, seed=seed,
-                replications=max(tier.few, 4),
+                replications=tier.reps("witness"),
             )
             for (T, B), g in product(tier.T_witness, gates)
         ],
@@ -175,7 +145,7 @@ def witness(tier: Tier) -> tuple[RunSpec, ...]:
 
 def efficiency(tier: Tier) -> tuple[RunSpec, ...]:
     """Regret against labels really bought, a panel for each context process."""
-    contexts = (
+    contexts: tuple[dict[str, Any], ...] = (
         dict(context="isotropic"),
         dict(context="power_law", exponent=1.0),
         dict(context="zipf", components=8, leak=0.1),
@@ -187,7 +157,7 @@ def efficiency(tier: Tier) -> tuple[RunSpec, ...]:
         lambda seed: [
             RunSpec(
                 T=tier.T_pool, beta=b, **arena("hard_negative", d=16, **c), gate=g, record=FINAL, seed=seed,
-                learner=LearnerSpec(sigma=0.25), replications=tier.some,
+                learner=LearnerSpec(sigma=0.25), replications=tier.reps("efficiency"),
             )
             for c, (b, g) in product(contexts, cells)
         ],
@@ -203,7 +173,8 @@ def followers(tier: Tier) -> tuple[RunSpec, ...]:
         tier,
         lambda seed: [
             RunSpec(
-                T=2 * tier.T_pool, beta=b, **arena(f, c, 8), gate=g, record=FINAL, seed=seed, replications=tier.some,
+                T=tier.T_pool, beta=b, **arena(f, c, 8), gate=g, record=FINAL, seed=seed,
+                replications=tier.reps("followers"),
             )
             for f, c, b, g in cells
         ],
@@ -232,7 +203,7 @@ def digits(tier: Tier) -> tuple[RunSpec, ...]:
         lambda seed: [
             RunSpec(
                 T=1300, beta=b, stream=stream, follower=FollowerSpec(kind="all"), learner=learner, gate=g, seed=seed,
-                record=FINAL, replications=tier.orderings,
+                record=FINAL, replications=tier.reps("digits"),
             )
             for b, g in cells
         ],
@@ -247,7 +218,7 @@ def peek(tier: Tier) -> tuple[RunSpec, ...]:
         lambda seed: [
             RunSpec(
                 T=T, beta=0.5, **arena("hard_negative", "isotropic", 4), gate=g, record=FINAL, seed=seed,
-                replications=max(4, tier.many // 10), relabel_from=relabel,
+                replications=tier.reps("peek"), relabel_from=relabel,
             )
             for g, T in product(gates, (100, 150))
             for relabel in (0, T)
@@ -263,7 +234,7 @@ def controls(tier: Tier) -> tuple[RunSpec, ...]:
         lambda seed: [
             RunSpec(
                 T=300, **arena(f, c, 4), learner=k, record=RecordSpec(per_octave=1), seed=seed,
-                replications=max(20, tier.many // 3),
+                replications=tier.reps("controls"),
             )
             for k, (f, c) in product(kinds, (("ball", "free"), ("iid", "isotropic")))
         ],

@@ -6,7 +6,9 @@ import hashlib
 import json
 import os
 import tempfile
+from collections.abc import Sequence
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import pandas as pd
@@ -73,35 +75,49 @@ SCHEMA: dict[str, tuple[str, str, str]] = {
 COLUMNS = tuple(SCHEMA)
 
 
+_UMASK = os.umask(0o022)
+os.umask(_UMASK)
+
+
 class TableError(ValueError):
     """A table does not follow the schema or does not match its checksum."""
 
 
-def from_log(run: str, result: RunLog, first: int = 0) -> pd.DataFrame:
-    """Rows of one configuration, replications first, first + 1, ..."""
+def constants(run: str, result: RunLog) -> dict[str, Any]:
+    """The columns that do not change within one configuration."""
     spec, g = result.spec, result.setup
     k = spec.learner
     name = f"llf_split_{spec.gate.purse}" if spec.gate.kind == "llf_split" else spec.gate.kind
-    fixed = dict(
+    return dict(
         run=run, key=spec.key(), seed=spec.seed, context=spec.stream.context, follower=spec.follower.kind,
         leader=k.leader, feedback=k.feedback, gate=name, latency_mode=spec.gate.latency_used, cap=spec.gate.cap,
         radius_mode=k.radius_mode, radius_c=k.radius_c, control=k.control, relabel_from=spec.relabel_from,
         T=g.T, d=g.d, N=g.N, M=g.M, B=g.B, beta=g.B / g.T, sigma=k.sigma, lam=k.lam, S=k.S, L=k.L, delta=k.delta,
     )  # fmt: skip
-    rows = np.concatenate(result.rows)
-    frame = pd.DataFrame(rows, columns=list(log.COLUMNS))
-    per = len(result.rows[0])
-    frame["replication"] = np.repeat(np.arange(first, first + len(result.rows)), per)
-    for column, value in fixed.items():
-        frame[column] = value
-    return coerce(frame)
+
+
+def from_logs(results: Sequence[tuple[str, RunLog]], first: int = 0) -> pd.DataFrame:
+    """The table of several configurations, in order; replications count from ``first``."""
+    fixed = pd.DataFrame([constants(run, result) for run, result in results])
+    lengths = [sum(len(r) for r in result.rows) for _, result in results]
+    replication = [np.repeat(np.arange(len(r.rows)), len(r.rows[0])) + first for _, r in results]
+    frame = pd.DataFrame(np.concatenate([rows for _, r in results for rows in r.rows]), columns=list(log.COLUMNS))
+    wide = fixed.loc[np.repeat(np.arange(len(results)), lengths)].reset_index(drop=True)
+    return coerce(pd.concat([wide, frame.assign(replication=np.concatenate(replication))], axis=1))
+
+
+def from_log(run: str, result: RunLog, first: int = 0) -> pd.DataFrame:
+    """The table of one configuration."""
+    return from_logs([(run, result)], first)
 
 
 def coerce(frame: pd.DataFrame) -> pd.DataFrame:
     """Order and type the columns by the schema; raises TableError on a missing or extra one."""
     missing, extra = set(COLUMNS) - set(frame), set(frame) - set(COLUMNS)
     if missing or extra:
-        raise TableError(f"not a results table: missing columns {sorted(missing)}, unknown columns {sorted(extra)}")
+        raise TableError(
+            f"not a results table: missing columns {sorted(missing)}, unknown columns {sorted(map(str, extra))}"
+        )
     return frame[list(COLUMNS)].astype({c: kind for c, (kind, _, _) in SCHEMA.items()}).reset_index(drop=True)
 
 
@@ -112,8 +128,7 @@ def write_atomic(path: Path, data: bytes) -> None:
     try:
         with os.fdopen(handle, "wb") as out:
             out.write(data)
-            out.flush()
-            os.fsync(out.fileno())
+        os.chmod(name, 0o666 & ~_UMASK)
         os.replace(name, path)
     except BaseException:
         Path(name).unlink(missing_ok=True)

@@ -1,0 +1,34 @@
+# Two commands do everything: make repro, make test.  Only Python (3.11+) and make are needed.
+PYTHON ?= python3
+VENV ?= .venv
+TIER ?= standard
+BIN := $(VENV)/bin
+
+.PHONY: repro test lint setup coverage clean
+
+repro: setup
+	@$(BIN)/python -m paper_repro run --tier $(TIER) $(ARGS); code=$$?; \
+	if [ $$code -eq 3 ]; then echo "some claims are inconclusive in tier $(TIER); see the report"; exit 0; fi; exit $$code
+
+test: setup lint
+	$(BIN)/python -m pytest
+
+lint: setup
+	$(BIN)/ruff check .
+	$(BIN)/ruff format --check .
+	$(BIN)/mypy
+	$(BIN)/lint-imports
+
+coverage: setup
+	$(BIN)/python -m pytest --cov --cov-report=term-missing
+
+setup: $(VENV)/.ready
+
+$(VENV)/.ready: pyproject.toml constraints.txt
+	$(PYTHON) -c 'import sys; sys.exit(sys.version_info < (3, 11) and "Python 3.11 or newer is needed; set PYTHON=...")'
+	$(PYTHON) -m venv $(VENV)
+	$(BIN)/python -m pip install --quiet --constraint constraints.txt --editable ".[dev]"
+	touch $@
+
+clean:
+	rm -rf $(VENV) build dist *.egg-info

@@ -1,0 +1,120 @@
+"""The families of figures by name, and saving a figure so that equal figures give equal bytes."""
+
+import os
+import tempfile
+from collections.abc import Callable
+from pathlib import Path
+from typing import NamedTuple
+
+from matplotlib.figure import Figure
+
+from figures import (
+    coverage,
+    digits,
+    efficiency,
+    exponents,
+    followers,
+    ledger,
+    regret_budget,
+    regret_horizon,
+    style,
+    trace,
+)
+from figures.tables import Tables
+
+
+class Family(NamedTuple):
+    """One family: its name, what it shows, the tables it needs and how it is drawn from them."""
+
+    name: str
+    title: str
+    caption: str
+    needs: tuple[str, ...]
+    draw: Callable[[Tables], Figure]
+
+
+_TEXTS = (
+    (
+        regret_horizon,
+        "Regret against the rounds played, every label bought",
+        "Mean regret over all rounds with 95 % t-intervals (shaded). Left: the ball follower, one line for each "
+        "dimension d, with theorem 1's bound (dashed), the trivial bound and a guide of slope 1/2; the legend gives "
+        "the fitted exponents. Right: every follower at one dimension.",
+    ),
+    (
+        exponents,
+        "Measured exponents against the claimed ones",
+        "Slopes of log-log fits of the regret with their intervals, beside the claimed value (black bar) and band.",
+    ),
+    (
+        regret_budget,
+        "Regret against the budget on the hard instance",
+        "Left: mean regret of each gate between the floor of theorem 4 and the ceilings: theorem 3, the stated form "
+        "with the constant c(β) and with a β-free constant. Right: the same regret over the floor; markers are moved "
+        "a little sideways so that intervals stay apart.",
+    ),
+    (
+        efficiency,
+        "Label efficiency",
+        "Mean regret against the labels really bought, one line a gate through its budgets, a panel for each context. "
+        "The star and the dotted line mark the regret with every label bought.",
+    ),
+    (
+        trace,
+        "Two gates round by round",
+        "One run of the fixed and the paced gate: the gain of each round and the threshold it is compared with, labels "
+        "bought (so far, in blocks of rounds, and the budget), information bought, and latency.",
+    ),
+    (
+        followers,
+        "Every gate against every follower",
+        "Left: mean regret over that of the follower's best gate. Right: labels bought under the evader, with the "
+        "budget dashed.",
+    ),
+    (
+        coverage,
+        "Coverage of the confidence ellipsoid",
+        "Left: distance of the estimate from the truth in units of the radius, quantiles over the runs of all gates, "
+        "by follower. Right: share of runs that never left the ellipsoid up to round t, with exact binomial intervals: "
+        "the cell that covers least under the radius of theory, and the control whose radius is far too small.",
+    ),
+    (
+        digits,
+        "Handwritten digits",
+        "Held-out accuracy, mistakes over all rounds and mistakes over bought rounds against the labels really bought, "
+        "over permuted orders. Dotted: every label bought.",
+    ),
+    (
+        ledger,
+        "The ledger",
+        "Measured value over bound of each claim (the line marks 1), with its verdict. Claims without a finite ratio "
+        "are marked at the left.",
+    ),
+)
+FAMILIES: dict[str, Family] = {
+    room.NAME: Family(room.NAME, title, caption, tuple(room.NEEDS), room.draw) for room, title, caption in _TEXTS
+}
+
+
+def save(figure: Figure, folder: Path, name: str) -> list[Path]:
+    """Write name.png and name.pdf; a reader never sees a part of a file.
+
+    The layout is settled once, before the first file, and no date or version enters the files.
+    """
+    folder.mkdir(parents=True, exist_ok=True)
+    figure.draw_without_rendering()
+    figure.set_layout_engine("none")
+    formats = (("png", {"Software": None}), ("pdf", {"CreationDate": None, "Producer": None, "Creator": None}))
+    return [_write(figure, folder / f"{name}.{kind}", kind, metadata) for kind, metadata in formats]
+
+
+def _write(figure: Figure, path: Path, kind: str, metadata: dict) -> Path:
+    handle, temporary = tempfile.mkstemp(dir=path.parent, prefix=f".{path.name}.")
+    try:
+        with os.fdopen(handle, "wb") as out:
+            figure.savefig(out, format=kind, dpi=style.DPI, metadata=metadata)
+        os.replace(temporary, path)
+    except BaseException:
+        Path(temporary).unlink(missing_ok=True)
+        raise
+    return path

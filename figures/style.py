@@ -1,0 +1,170 @@
+"""The look that all figures share: one colour, marker and line style for each gate, sizes, labels, legends.
+
+Colours come from the palettes of Okabe and Ito and of Tol, which colour-blind readers can tell apart.
+LLF gates are saturated, controls grey or brown; markers differ throughout, so colour is never the only cue.
+"""
+
+from collections.abc import Iterable
+from typing import Any, NamedTuple
+
+import numpy as np
+from matplotlib.axes import Axes
+from matplotlib.backends.backend_agg import FigureCanvasAgg
+from matplotlib.figure import Figure
+from matplotlib.layout_engine import ConstrainedLayoutEngine
+from matplotlib.lines import Line2D
+from matplotlib.ticker import FuncFormatter, LogLocator, NullFormatter
+from numpy.typing import ArrayLike
+
+
+class Look(NamedTuple):
+    """How one series is drawn in every figure."""
+
+    label: str
+    colour: str
+    marker: str
+    line: str
+
+
+GATES: dict[str, Look] = {
+    "llf_fixed": Look("LLF fixed", "#0072B2", "o", "-"),
+    "llf_paced": Look("LLF paced", "#D55E00", "s", "-"),
+    "llf_regret": Look("LLF regret", "#009E73", "^", "-"),
+    "llf_self_paced": Look("LLF self-paced", "#CC79A7", "D", "-"),
+    "llf_quantile": Look("LLF quantile", "#E69F00", "v", "-"),
+    "llf_split_prefix": Look("LLF split, prefix", "#56B4E9", "P", "-"),
+    "llf_split_random": Look("LLF split, random", "#882255", "X", "-"),
+    "llf_oracle": Look("LLF oracle (offline)", "#332288", "h", "--"),
+    "always": Look("every label", "#000000", "*", "-"),
+    "never": Look("no label", "#000000", "x", ":"),
+    "random": Look("random", "#4D4D4D", "<", "--"),
+    "prefix": Look("prefix", "#808080", ">", "--"),
+    "margin": Look("margin", "#A6A6A6", "p", "--"),
+    "periodic": Look("periodic", "#6F6F6F", "d", ":"),
+    "dual": Look("dual", "#8C510A", "H", "-."),
+    "bbq": Look("BBQ", "#BF9B5F", "8", "-."),
+}
+FOLLOWERS: dict[str, Look] = {
+    "iid": Look("iid", "#56B4E9", "o", "-"),
+    "hard_negative": Look("hard negative", "#009E73", "s", "-"),
+    "best_response": Look("best response", "#CC79A7", "^", "-"),
+    "ball": Look("ball", "#0072B2", "D", "-"),
+    "evader": Look("evader", "#D55E00", "v", "--"),
+    "hard_instance": Look("hard instance", "#E69F00", "P", "-"),
+}
+SEQUENCE = ("#0072B2", "#D55E00", "#009E73", "#CC79A7", "#E69F00", "#56B4E9", "#882255")
+GOOD, BAD, OPEN, GUIDE = "#0072B2", "#D55E00", "#E69F00", "#777777"
+LABELS = {
+    "t": "round t (rounds)",
+    "regret": "regret over all rounds (reward)",
+    "labels": "labels bought (labels)",
+    "B": "budget B (labels)",
+    "psi": "information bought Ψ (nats)",
+    "latency": "latency (reward)",
+    "gain": "gain log(1 + w²) (nats)",
+}
+DPI, TITLE, TEXT, SMALL = 150, 13, 11.5, 10
+
+
+def blank(width: float, height: float) -> Figure:
+    """An empty figure (inches) on its own Agg canvas, laid out so that outside legends get their room."""
+    engine = ConstrainedLayoutEngine(w_pad=0.08, h_pad=0.08)
+    figure = Figure(figsize=(width, height), dpi=DPI, layout=engine)
+    FigureCanvasAgg(figure)
+    return figure
+
+
+def dress(ax: Axes, x: str, y: str, title: str = "") -> None:
+    """Axis labels (with units), title, sizes and a light grid."""
+    ax.set_xlabel(x, fontsize=TEXT)
+    ax.set_ylabel(y, fontsize=TEXT)
+    if title:
+        ax.set_title(title, fontsize=TITLE)
+    ax.tick_params(labelsize=SMALL)
+    ax.grid(True, which="major", color="#DDDDDD", linewidth=0.6)
+    ax.set_axisbelow(True)
+    ax.spines[["top", "right"]].set_visible(False)
+
+
+def gate_look(gate: str) -> Look:
+    """The look of a gate; one that is not listed gets a plain grey line under its own name."""
+    return GATES.get(gate, Look(gate, "#BBBBBB", ".", ":"))
+
+
+def gate_order(gates: Iterable[str]) -> list[str]:
+    """Gates in the order of the legend, unlisted ones last."""
+    place = {gate: i for i, gate in enumerate(GATES)}
+    return sorted(set(gates), key=lambda gate: (place.get(gate, len(place)), gate))
+
+
+def bars(ax: Axes, gate: str, x: ArrayLike, mean: ArrayLike, low: ArrayLike, high: ArrayLike) -> None:
+    """One gate's line with its intervals."""
+    look = gate_look(gate)
+    mean, low, high = (np.asarray(a, dtype=float) for a in (mean, low, high))
+    size = 13 if look.marker == "*" else 6
+    _, caps, stems = ax.errorbar(
+        x, mean, yerr=np.stack((mean - low, high - mean)), color=look.colour, marker=look.marker, linestyle=look.line,
+        label=look.label, markersize=size, linewidth=1.5, elinewidth=0.9, capsize=2, alpha=0.9,
+    )  # fmt: skip
+    for part in (*caps, *stems):
+        part.set_alpha(0.45)
+
+
+def gate_handles(gates: Iterable[str]) -> list[Line2D]:
+    """Legend entries of gates, in the common order."""
+    looks = [gate_look(gate) for gate in gate_order(gates)]
+    return [line(k.label, k.colour, k.line, k.marker) for k in looks]
+
+
+def line(label: str, colour: str, style: Any = "-", marker: str = "", width: float = 1.5) -> Line2D:
+    """A legend entry."""
+    return Line2D([], [], color=colour, linestyle=style, marker=marker, label=label, linewidth=width, markersize=6)
+
+
+def row_note(ax: Axes, across: float, row: float, text: str, **looks: Any) -> None:
+    """Text on a row of the y axis, at a fraction of the panel's width."""
+    place = ("axes fraction", "data")
+    ax.annotate(text, (across, row), xycoords=place, va="center", fontsize=SMALL, **looks)
+
+
+def legend_right(figure: Figure, handles: list, title: str = "") -> None:
+    """A legend in a column of its own to the right of all panels."""
+    figure.legend(
+        handles=handles, loc="outside right upper", fontsize=SMALL, title=title, title_fontsize=SMALL, frameon=False
+    )
+
+
+def legend_below(ax: Axes, handles: list, columns: int = 1) -> None:
+    """A legend under the x label of one panel."""
+    ax.legend(
+        handles=handles, loc="upper center", bbox_to_anchor=(0.5, -0.1), ncols=columns, fontsize=SMALL, frameon=False
+    )
+
+
+def legend_beside(ax: Axes, handles: list) -> None:
+    """A legend to the right of one panel."""
+    ax.legend(handles=handles, loc="center left", bbox_to_anchor=(1.01, 0.5), fontsize=SMALL, frameon=False)
+
+
+def log_limits(ax: Axes, values: ArrayLike, pad: float = 1.5) -> None:
+    """Log y axis around the positive values: an interval that reaches zero is cut at the frame."""
+    values = np.asarray(values, dtype=float)
+    kept = values[np.isfinite(values) & (values > 0)]
+    ax.set_yscale("log")
+    if kept.size:
+        ax.set_ylim(kept.min() / pad, kept.max() * pad)
+        _plain_ticks(ax, kept.max() / kept.min() * pad**2)
+
+
+def _plain_ticks(ax: Axes, span: float) -> None:
+    # Powers of ten alone leave a short axis with one number or none.
+    if span < 300:
+        ax.yaxis.set_major_locator(LogLocator(subs=(1, 2, 5) if span > 8 else (1, 1.5, 2, 3, 4, 5, 7)))
+        ax.yaxis.set_major_formatter(FuncFormatter(lambda value, _: f"{value:g}"))
+        ax.yaxis.set_minor_formatter(NullFormatter())
+
+
+def labels_axis(ax: Axes) -> None:
+    """Log x axis for label counts on which no label at all still has a place."""
+    ax.set_xscale("symlog", linthresh=1, linscale=0.5)
+    ax.set_xlim(left=-0.2)

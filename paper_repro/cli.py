@@ -1,0 +1,255 @@
+"""The command line.  Exit codes: 0 as expected, 1 a claim failed, 2 usage, 3 inconclusive."""
+
+import os
+import sys
+import tomllib
+from collections.abc import Callable
+from pathlib import Path
+from typing import Annotated
+
+import typer
+
+app = typer.Typer(add_completion=False, no_args_is_help=True, help=__doc__, pretty_exceptions_enable=False)
+
+TierOption = Annotated[str, typer.Option("--tier", help="smoke (a minute), standard (minutes) or paper (hours).")]
+Only = Annotated[list[str] | None, typer.Option("--only", help="Claim, sweep or figure id; may be repeated.")]
+Out = Annotated[Path | None, typer.Option("--out", help="Output folder (default results/TIER).")]
+Jobs = Annotated[int, typer.Option("--jobs", min=1, help="Threads; results do not depend on it.")]
+Seeds = Annotated[int | None, typer.Option("--seeds", help="Number of disjoint seed sets.")]
+Dry = Annotated[bool, typer.Option("--dry-run", help="Print the plan, its cost and what is cached.")]
+
+
+def cores() -> int:
+    """Cores that this process may use."""
+    return len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count() or 1
+
+
+CORES = cores()
+
+
+def _prepare(tier: str, only: list[str] | None, seeds: int | None, out: Path | None):  # type: ignore[no-untyped-def]
+    from paper_repro import plan, store
+
+    made = plan.make(tier, tuple(only or ()), seeds)
+    folder = out or Path("results") / tier
+    store.ensure_writable(folder)
+    return made, folder
+
+
+def _dry(made, folder: Path, jobs: int) -> None:  # type: ignore[no-untyped-def]
+    from paper_repro.store import Store
+
+    store = Store(folder)
+    total = 0.0
+    for name in made.sweeps:
+        mine = [j for j in made.jobs if j.sweep == name]
+        missing = [j for j in mine if not store.has(j.spec)]
+        seconds = sum(j.seconds for j in missing)
+        total += seconds
+        print(
+            f"{name:<12} {len(mine):>5} configurations, {len(mine) - len(missing):>5} cached, "
+            f"{seconds:>8.0f} core s to play"
+        )
+    print(f"claims: {' '.join(made.claims) or 'none'}")
+    print(f"figures: {' '.join(made.figures) or 'none'}")
+    print(f"about {total / jobs / 60:.1f} minutes on {jobs} threads; output in {folder}")
+
+
+def _print_verdicts(frame) -> int:  # type: ignore[no-untyped-def]
+    from theory.ledger import exit_code
+
+    for row in frame.itertuples():
+        ratio = f"{row.tightness:.3g}" if row.tightness == row.tightness else "-"
+        print(f"{row.id:<5} {row.verdict:<13} measured/bound {ratio:<9} {row.statement} [{row.origin}]")
+        if row.verdict in ("FAIL", "REFUTED"):
+            print(f"      {row.detail}")
+    return exit_code(frame)
+
+
+@app.command()
+def run(
+    tier: TierOption = "standard",
+    only: Only = None,
+    out: Out = None,
+    jobs: Jobs = CORES,
+    seeds: Seeds = None,
+    dry_run: Dry = False,
+) -> int:
+    """Play what is missing, judge, draw and write the report."""
+    made, folder = _prepare(tier, only, seeds, out)
+    if dry_run:
+        _dry(made, folder, jobs)
+        return 0
+    from paper_repro import pipeline
+
+    results, report = pipeline.run(made, folder, jobs)
+    code = _print_verdicts(results.tables["verdicts"]) if made.claims else 0
+    print(f"report: {report.resolve()}")
+    return code
+
+
+@app.command()
+def sweep(
+    tier: TierOption = "standard",
+    only: Only = None,
+    out: Out = None,
+    jobs: Jobs = CORES,
+    seeds: Seeds = None,
+    dry_run: Dry = False,
+    config: Annotated[Path | None, typer.Option("--config", help="A TOML file with one run's specification.")] = None,
+) -> int:
+    """Play sweeps into tables; with --config, one run of your own."""
+    if config is not None:
+        return _play_config(config, out or Path("results") / "custom")
+    made, folder = _prepare(tier, only, seeds, out)
+    if dry_run:
+        _dry(made, folder, jobs)
+        return 0
+    from paper_repro import pipeline
+
+    results = pipeline.simulate(made, folder, jobs)
+    for name, frame in results.tables.items():
+        print(f"{name}: {len(frame)} rows, {folder / 'tables' / name}.parquet")
+    return 0
+
+
+def _play_config(path: Path, folder: Path) -> int:
+    from paper_repro import store
+    from sim import engine, table
+    from sim.spec import RunSpec
+
+    if not path.is_file():
+        raise FileNotFoundError(f"no configuration {path}; give a TOML file of RunSpec fields")
+    store.ensure_writable(folder)
+    spec = RunSpec.model_validate(tomllib.loads(path.read_text()))
+    frame = table.from_log(f"{path.stem}/0", engine.play(spec))
+    target = folder / f"{path.stem}.parquet"
+    table.save(frame, target, {"spec": spec.model_dump(mode="json")})
+    rows = table.final(frame)
+    print(f"regret {rows['regret'].mean():.4g} over all rounds, {rows['regret_queried'].mean():.4g} over bought rounds")
+    print(f"labels {rows['labels'].mean():.4g} of {spec.budget}; {len(rows)} replications; {target}")
+    return 0
+
+
+@app.command()
+def verify(
+    tier: TierOption = "standard", only: Only = None, out: Out = None, jobs: Jobs = CORES, seeds: Seeds = None
+) -> int:
+    """Judge the claims (missing tables are played first); the exit code tells the outcome."""
+    from paper_repro import pipeline
+
+    made, folder = _prepare(tier, only, seeds, out)
+    results = pipeline.verify(made, pipeline.simulate(made, folder, jobs))
+    return _print_verdicts(results.tables["verdicts"]) if made.claims else 0
+
+
+@app.command()
+def figures(
+    tier: TierOption = "standard", only: Only = None, out: Out = None, jobs: Jobs = CORES, seeds: Seeds = None
+) -> int:
+    """Draw the figures as PNG and PDF."""
+    from paper_repro import pipeline
+
+    made, folder = _prepare(tier, only, seeds, out)
+    for path in pipeline.draw(made, pipeline.verify(made, pipeline.simulate(made, folder, jobs))):
+        print(path)
+    return 0
+
+
+@app.command()
+def report(
+    tier: TierOption = "standard", only: Only = None, out: Out = None, jobs: Jobs = CORES, seeds: Seeds = None
+) -> int:
+    """Write the report again."""
+    from paper_repro import pipeline
+
+    made, folder = _prepare(tier, only, seeds, out)
+    print(f"report: {pipeline.run(made, folder, jobs)[1].resolve()}")
+    return 0
+
+
+@app.command("list")
+def list_() -> int:
+    """Print the ids of sweeps, claims, figures, gates and followers."""
+    from figures.gallery import FAMILIES
+    from sim import codes, sweeps, tiers
+    from theory.claims import LEDGER
+
+    for name, make in sweeps.SWEEPS.items():
+        sizes = ", ".join(f"{t}: {len(make(tier))}" for t, tier in tiers.TIERS.items())
+        print(f"sweep  {name:<12} {(make.__doc__ or '').strip().splitlines()[0]} ({sizes} configurations)")
+    for claim in LEDGER:
+        print(f"claim  {claim.id:<12} {claim.statement} [{claim.origin}; {claim.kind}]")
+    for name, family in FAMILIES.items():
+        print(f"figure {name:<12} {family.title}")
+    print("gates      " + " ".join(g for g in codes.GATES if not g.startswith("control")))
+    print("followers  " + " ".join(codes.FOLLOWERS))
+    return 0
+
+
+@app.command()
+def compare(
+    tier: TierOption = "smoke",
+    out: Out = None,
+    jobs: Jobs = CORES,
+    update: Annotated[bool, typer.Option("--update", help="Write the reference instead of comparing.")] = False,
+) -> int:
+    """Compare with the committed reference: decisions and counts exactly, floats to 1e-9."""
+    from paper_repro import pipeline, reference
+
+    made, folder = _prepare(tier, None, None, out)
+    tables = pipeline.simulate(made, folder, jobs).tables
+    if update:
+        print(f"wrote {reference.update(tables, tier)}")
+        return 0
+    lines = reference.differences(tables, tier)
+    print("\n".join(lines) or f"tier {tier}: equal to the reference")
+    return 1 if lines else 0
+
+
+@app.command()
+def doctor(
+    out: Annotated[Path, typer.Option("--out", help="Output folder to examine.")] = Path("results/standard"),
+) -> int:
+    """Say what this machine has and whether the suite can run on it."""
+    from paper_repro.doctor import examine
+
+    facts, problems = examine(out)
+    print("\n".join(facts))
+    print("\n".join(f"problem: {p}" for p in problems) or "no problems")
+    return 1 if problems else 0
+
+
+def call(command: Callable[[], int | None]) -> int:
+    """Run the command line; user errors become one message and exit code 2."""
+    from pydantic import ValidationError
+
+    try:
+        return command() or 0
+    except ValidationError as error:
+        for problem in error.errors():
+            place = ".".join(str(p) for p in problem["loc"])
+            print(
+                f"error: {place + ': ' if place else ''}{problem['msg'].removeprefix('Value error, ')}", file=sys.stderr
+            )
+        return 2
+    except (ValueError, OSError) as error:
+        print(f"error: {error}", file=sys.stderr)
+        return 2
+    except KeyboardInterrupt:
+        print("interrupted; what was finished is kept, and the same command goes on from there", file=sys.stderr)
+        return 130
+
+
+def main() -> None:
+    """Console entry point."""
+    from click.exceptions import Abort, ClickException
+
+    try:
+        code = call(lambda: app(standalone_mode=False))
+    except ClickException as error:
+        error.show()
+        code = error.exit_code
+    except Abort:
+        code = 130
+    sys.exit(code)

@@ -1,0 +1,100 @@
+"""The report: self-contained HTML, and Markdown beside it, from tables and figures."""
+
+import base64
+import math
+from datetime import UTC, datetime
+from pathlib import Path
+
+import pandas as pd
+from jinja2 import Environment, PackageLoader, StrictUndefined
+
+from figures.gallery import FAMILIES
+from paper_repro import provenance
+from paper_repro.plan import Plan
+from sim import table
+from theory import claims
+from theory.claims import LEDGER
+
+
+def number(x: float) -> str:
+    """Four significant digits; a dash for a missing value."""
+    if x is None or (isinstance(x, float) and math.isnan(x)):
+        return "–"
+    if math.isinf(x):
+        return "∞" if x > 0 else "−∞"
+    return f"{x:.4g}"
+
+
+def claim_rows(verdicts: pd.DataFrame, seconds: dict[str, float], tier: str) -> list[dict]:
+    """Verdict rows with the command that reproduces each and the core seconds behind it."""
+    needs = {c.id: c.needs for c in LEDGER}
+    rows = verdicts.to_dict("records")
+    for row in rows:
+        row["command"] = f"paper-repro run --tier {tier} --only {row['id']}"
+        row["seconds"] = sum(seconds.get(s, 0.0) for s in needs[row["id"]])
+        row["surprise"] = surprise(row)
+    return rows
+
+
+def surprise(row: dict) -> str:
+    """What a reader should notice about a verdict, if anything."""
+    if row["expected"] == "FAIL":
+        return "a negative control: FAIL is the right answer" if row["verdict"] == "FAIL" else "CONTROL DID NOT FAIL"
+    if row["verdict"] == "REFUTED":
+        return "the claim fails as stated; the witness is in the details"
+    return ""
+
+
+def digits_rows(frame: pd.DataFrame) -> list[dict]:
+    """Mean and standard error of accuracy and mistakes, a row for each gate and beta."""
+    rows = table.final(frame)
+    out = []
+    for (beta, gate), cell in rows.groupby([rows["beta"].round(3), "gate"]):
+        n = len(cell)
+        out.append(
+            dict(
+                beta=beta, gate=gate, labels=cell["labels"].mean(), accuracy=100 * cell["accuracy"].mean(),
+                accuracy_se=100 * cell["accuracy"].std() / math.sqrt(n), mistakes=cell["mistakes"].mean(),
+                mistakes_se=cell["mistakes"].std() / math.sqrt(n), queried=cell["mistakes_queried"].mean(), n=n,
+            )
+        )  # fmt: skip
+    return out
+
+
+def context(plan: Plan, tables: dict[str, pd.DataFrame], seconds: dict[str, float], out: Path) -> dict:
+    """Everything that the templates show."""
+    verdicts = tables.get("verdicts", pd.DataFrame())
+    counts = verdicts["verdict"].value_counts().to_dict() if len(verdicts) else {}
+    figures = []
+    for name in plan.figures:
+        data = base64.b64encode((out / "figures" / f"{name}.png").read_bytes()).decode()
+        figures.append(dict(name=name, title=FAMILIES[name].title, caption=FAMILIES[name].caption, data=data))
+    return dict(
+        tier=plan.tier.name,
+        sets=plan.tier.sets,
+        counts=counts,
+        runs=sum(len(table.final(tables[s])) for s in plan.sweeps),
+        claims=claim_rows(verdicts, seconds, plan.tier.name) if len(verdicts) else [],
+        figures=figures,
+        savings=tables["savings"].to_dict("records") if "savings" in tables else [],
+        digits=digits_rows(tables["digits"]) if "digits" in tables else [],
+        seconds=seconds,
+        level=claims.LEVEL,
+        provenance=provenance.collect(),
+        written=datetime.now(UTC).strftime("%Y-%m-%d %H:%M UTC"),
+    )
+
+
+def write(plan: Plan, tables: dict[str, pd.DataFrame], seconds: dict[str, float], out: Path) -> Path:
+    """Write report.html and report.md atomically; returns the path of the HTML."""
+    shown = context(plan, tables, seconds, out)
+    for name in ("report.html", "report.md"):
+        environment = Environment(
+            loader=PackageLoader("paper_repro"), undefined=StrictUndefined, trim_blocks=True, lstrip_blocks=True,
+            autoescape=name.endswith("html"),
+        )  # fmt: skip
+        environment.filters["number"] = number
+        environment.filters["cell"] = lambda text: str(text).replace("|", "\\|").replace("\n", " ")
+        text = environment.get_template(f"{name}.j2").render(**shown)
+        table.write_atomic(out / name, text.encode())
+    return out / "report.html"

@@ -1,0 +1,55 @@
+"""The sizes of the tiers: smoke (a minute), standard (minutes), paper (hours)."""
+
+from dataclasses import dataclass
+
+
+@dataclass(frozen=True)
+class Tier:
+    """Sizes of a tier: seed sets, horizons, and replications of each sweep in one seed set.
+
+    They are chosen before any verdict is looked at, except for the replications, which are set so
+    that one seed set alone can decide: an interval that straddles stays INCONCLUSIVE.
+    """
+
+    name: str
+    sets: int
+    T_rate: int
+    T_hard: int
+    T_stated: int
+    T_pool: int
+    T_witness: tuple[tuple[int, int], ...]
+    dims: tuple[int, ...]
+    replications: tuple[tuple[str, int], ...]
+
+    def reps(self, sweep: str) -> int:
+        """Replications of a sweep in one seed set."""
+        return dict(self.replications)[sweep]
+
+
+def _reps(**counts: int) -> tuple[tuple[str, int], ...]:
+    return tuple(counts.items())
+
+
+TIERS = {
+    "smoke": Tier(
+        "smoke", 1, 2048, 1024, 2**14, 1024, ((20_000, 64),), (4, 8, 16),
+        _reps(
+            horizon=8, coverage=20, theorem=2, hard=4, stated=2, witness=4, efficiency=4, followers=4, digits=3,
+            peek=4, controls=20,
+        ),
+    ),
+    "standard": Tier(
+        "standard", 3, 32768, 4096, 2**18, 8192, ((100_000, 100),), (4, 8, 16, 32),
+        _reps(
+            horizon=48, coverage=600, theorem=30, hard=80, stated=4, witness=12, efficiency=18, followers=24,
+            digits=10, peek=30, controls=100,
+        ),
+    ),
+    "paper": Tier(
+        "paper", 3, 10**6, 10**5, 10**6, 20_000, ((100_000, 100), (10**6, 1000)), (4, 8, 16, 32, 64),
+        _reps(
+            horizon=48, coverage=1000, theorem=100, hard=80, stated=12, witness=24, efficiency=60, followers=48,
+            digits=20, peek=100, controls=300,
+        ),
+    ),
+}  # fmt: skip

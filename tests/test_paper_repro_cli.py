@@ -1,0 +1,171 @@
+"""End to end through the command line: plans, runs, resumption, damage, wrong input."""
+
+import hashlib
+import os
+import signal
+import subprocess
+import sys
+import time
+from pathlib import Path
+
+import pandas as pd
+import pytest
+
+ROOT = Path(__file__).resolve().parent.parent
+
+
+def call(*words, timeout=240):
+    """Run the command line in a process of its own; returns the completed process."""
+    return subprocess.run(
+        [sys.executable, "-m", "paper_repro", *words], cwd=ROOT, capture_output=True, text=True, timeout=timeout
+    )
+
+
+def digest(folder: Path) -> dict[str, str]:
+    return {p.name: hashlib.sha256(p.read_bytes()).hexdigest() for p in sorted(folder.glob("*.parquet"))}
+
+
+def test_module_and_console_script_are_the_same():
+    script = Path(sys.executable).parent / "paper-repro"
+    if not script.exists():
+        pytest.skip("console script not installed")
+    ours = subprocess.run([script, "--help"], capture_output=True, text=True, check=True).stdout
+    assert "run" in ours and "doctor" in ours
+    assert call("--help").stdout.split()[2:] == ours.split()[2:]
+
+
+def test_list_names_everything():
+    out = call("list").stdout
+    for word in ("sweep  horizon", "claim  B9b", "figure f9_ledger", "llf_self_paced", "evader"):
+        assert word in out
+
+
+def test_doctor(tmp_path):
+    done = call("doctor", "--out", str(tmp_path))
+    assert done.returncode == 0
+    assert "no problems" in done.stdout
+
+
+def test_dry_run_prints_cost_and_plays_nothing(tmp_path):
+    done = call("run", "--tier", "paper", "--dry-run", "--out", str(tmp_path))
+    assert done.returncode == 0
+    assert "minutes on" in done.stdout
+    assert not list(tmp_path.rglob("*.npy"))
+
+
+def test_run_one_control_end_to_end(tmp_path):
+    """A control that FAILs as it should: exit code 0, report, table, provenance, cache."""
+    done = call("run", "--tier", "smoke", "--only", "B14a", "--out", str(tmp_path), "--jobs", "1")
+    assert done.returncode == 0, done.stderr
+    assert "B14a  FAIL" in done.stdout
+    html = (tmp_path / "report.html").read_text()
+    for word in (
+        "B14a",
+        "Coverage with the radius scaled by 0.05",
+        "control",
+        "paper-repro run --tier smoke --only B14a",
+    ):
+        assert word in html
+    assert "B14a" in (tmp_path / "report.md").read_text()
+    assert "numpy" in (tmp_path / "provenance.json").read_text()
+    again = call("run", "--tier", "smoke", "--only", "B14a", "--out", str(tmp_path), "--dry-run")
+    assert "4 cached" in again.stdout
+
+
+def test_threads_do_not_change_a_byte(tmp_path):
+    for jobs in ("1", "2"):
+        done = call("sweep", "--tier", "smoke", "--only", "peek", "--jobs", jobs, "--out", str(tmp_path / jobs))
+        assert done.returncode == 0, done.stderr
+    assert digest(tmp_path / "1" / "tables") == digest(tmp_path / "2" / "tables")
+
+
+def test_kill_and_resume_gives_the_same_table(tmp_path):
+    """kill -9 in the middle loses nothing finished, and the continued run ends with the same bytes."""
+    words = ["sweep", "--tier", "smoke", "--only", "hard", "--jobs", "1"]
+    assert call(*words, "--out", str(tmp_path / "whole")).returncode == 0
+    cut = tmp_path / "cut"
+    running = subprocess.Popen(
+        [sys.executable, "-m", "paper_repro", *words, "--out", str(cut)], cwd=ROOT, stdout=subprocess.DEVNULL
+    )
+    deadline = time.monotonic() + 120
+    while len(list(cut.rglob("*.json"))) < 5 and time.monotonic() < deadline and running.poll() is None:
+        time.sleep(0.01)
+    os.kill(running.pid, signal.SIGKILL)
+    running.wait()
+    finished = {p: p.stat().st_mtime_ns for p in cut.rglob("*.json")}
+    assert len(finished) >= 5
+    assert call(*words, "--out", str(cut)).returncode == 0
+    assert all(p.stat().st_mtime_ns == t for p, t in finished.items())
+    assert digest(cut / "tables") == digest(tmp_path / "whole" / "tables")
+
+
+def test_a_damaged_cache_file_is_recomputed_with_a_warning(tmp_path):
+    words = ["sweep", "--tier", "smoke", "--only", "controls", "--out", str(tmp_path)]
+    assert call(*words).returncode == 0
+    before = digest(tmp_path / "tables")
+    victim = next(tmp_path.rglob("*.npy"))
+    victim.write_bytes(victim.read_bytes()[:-1])
+    done = call(*words)
+    assert "computed again" in done.stderr
+    assert digest(tmp_path / "tables") == before
+
+
+def test_results_of_another_code_version_are_announced(tmp_path):
+    (tmp_path / "cache" / "abcdefabcdef").mkdir(parents=True)
+    (tmp_path / "cache" / "abcdefabcdef" / "x.npy").write_bytes(b"")
+    done = call("sweep", "--tier", "smoke", "--only", "controls", "--out", str(tmp_path))
+    assert "1 results of code version abcdefabcdef" in done.stdout
+
+
+def test_own_configuration(tmp_path):
+    config = tmp_path / "mine.toml"
+    config.write_text('T = 50\nbeta = 0.2\n[gate]\nkind = "llf_paced"\n')
+    done = call("sweep", "--config", str(config), "--out", str(tmp_path))
+    assert done.returncode == 0, done.stderr
+    assert "labels" in done.stdout
+    assert pd.read_parquet(tmp_path / "mine.parquet")["gate"].unique().tolist() == ["llf_paced"]
+
+
+@pytest.mark.parametrize(
+    ("words", "message"),
+    [
+        (("run", "--tier", "smok"), "unknown tier 'smok'; nearest: 'smoke'"),
+        (("run", "--only", "B99"), "unknown id 'B99'"),
+        (("run", "--only", "horizn"), "nearest: 'horizon'"),
+        (("run", "--seeds", "0"), "at least one seed set"),
+        (("run", "--out", "/proc/nothing/here"), "cannot write to"),
+        (("run", "--jobs", "0"), "jobs"),
+        (("nonsense",), "No such command"),
+        (("sweep", "--config", "no-such.toml"), "no configuration no-such.toml"),
+        (("compare", "--tier", "paper", "--out", "/proc/nothing/here"), "cannot write to"),
+    ],
+)
+def test_wrong_usage_is_exit_code_2(words, message):
+    done = call(*words)
+    assert done.returncode == 2
+    assert message in done.stderr
+    assert "Traceback" not in done.stderr
+
+
+@pytest.mark.parametrize(
+    ("text", "message"),
+    [
+        ("T = 0", "T: T = 0 is not allowed"),
+        ("T = 10\nbeta = 1.5", "0 < beta <= 1"),
+        ("T = 10\nB = 11", "1 <= B <= T"),
+        ("T = 10\ncolour = 3", "colour: Extra inputs are not permitted"),
+        ('T = 10\n[gate]\nkind = "llf_pace"', "nearest: 'llf_paced'"),
+        ("T = 10\n[learner]\nlam = 0.0", "learner.lam"),
+        ("T = 10\n[learner]\nsigma = nan", "sigma = nan is not allowed"),
+        ('T = 10\n[stream]\ncontext = "recorded"\npath = "no.npz"\n[follower]\nkind = "all"\n'
+         '[learner]\nkind = "ova"\nfeedback = "gold"', "no file 'no.npz'"),
+        ("T = ", "Invalid value"),
+    ],
+)  # fmt: skip
+def test_wrong_configuration_is_explained(tmp_path, text, message):
+    config = tmp_path / "bad.toml"
+    config.write_text(text)
+    done = call("sweep", "--config", str(config), "--out", str(tmp_path))
+    assert done.returncode == 2
+    assert message in done.stderr
+    assert "Traceback" not in done.stderr

@@ -1,0 +1,81 @@
+"""Bounds: published numbers, monotonicity, and the relations that the proofs use."""
+
+import math
+
+import numpy as np
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from sim.setup import information
+from theory import bounds
+
+dims, budgets = st.integers(1, 64), st.integers(1, 10**6)
+
+
+def test_reference_numbers_of_the_witness():
+    """T = 1e5, d = 16, B = 100: stated form 2187, floor 3033; T = 1e6, B = 1000: 8629 and 9590."""
+    for T, B, stated, low in ((10**5, 100, 2187, 3033), (10**6, 1000, 8629, 9590)):
+        info = bounds.information_cap(T, 16, 1.0, 1.0)
+        alpha = bounds.radius_cap(info, 1.0, 1.0, 1.0, 0.05)
+        assert float(bounds.stated_beta_free(alpha, info, B)) == pytest.approx(stated, abs=1)
+        assert float(bounds.floor(1.0, T, 16, B)) == pytest.approx(low, abs=1)
+
+
+def test_reference_numbers_of_the_ceiling():
+    """d = 16, T = 32000: theorem 3's bound falls from 109340 at beta = .01 to 34307 at beta = 1."""
+    for B, want in ((320, 109340), (32000, 34307)):
+        info = bounds.information_cap(B, 16, 1.0, 1.0)
+        got = bounds.theorem23(bounds.radius_cap(info, 1.0, 1.0, 1.0, 0.05), 32000, B, info)
+        assert float(got) == pytest.approx(want, rel=1e-3)
+
+
+def test_floor_constant():
+    assert pytest.approx(0.0758, abs=5e-5) == bounds.FLOOR_CONSTANT
+
+
+@given(dims, budgets)
+def test_property_information_per_label_falls(d, n):
+    """D_n / n decreases: the step of theorem 2's proof that bounds the openings."""
+    assert information(n + 1, d, 1.0, 1.0) / (n + 1) <= information(n, d, 1.0, 1.0) / n * (1 + 1e-12)
+
+
+@given(dims, st.integers(1, 10**5), st.floats(0.01, 1.0))
+def test_property_stated_form_with_c_beta_is_theorem_3(d, B, beta):
+    T = math.ceil(B / beta)
+    info = bounds.information_cap(B, d, 1.0, 1.0)
+    alpha = bounds.radius_cap(info, 1.0, 1.0, 1.0, 0.05)
+    stated = bounds.stated_form(alpha, info, B, bounds.c_beta(alpha, T, B, info))
+    assert float(stated) == pytest.approx(float(bounds.theorem23(alpha, T, B, info)), rel=1e-9)
+
+
+@given(dims, st.integers(1, 10**6))
+def test_property_every_label_bought_theorems_1_and_3_agree(d, T):
+    info = bounds.information_cap(T, d, 1.0, 1.0)
+    alpha = bounds.radius_cap(info, 1.0, 1.0, 1.0, 0.05)
+    assert float(bounds.theorem23(alpha, T, T, info)) == pytest.approx(float(bounds.theorem1(alpha, T, info)))
+
+
+@given(st.integers(2, 32), st.integers(1, 20))
+def test_property_upper_bounds_lie_above_the_floor(d, k):
+    """On theorem 4's domain no upper bound may cross the lower bound."""
+    B, T = d * d * k, 50 * d * d * k
+    info = bounds.information_cap(B, d, 1.0, 1.0)
+    alpha = bounds.radius_cap(info, 1.0, 1.0, 1.0, 0.05)
+    assert bounds.theorem23(alpha, T, B, info) >= bounds.floor(1.0, T, d, B)
+
+
+def test_proposition_5_crossing():
+    """The beta-free form rises in B and the floor falls: below some beta they cross."""
+    T, d = 10**5, 16
+    info = bounds.information_cap(T, d, 1.0, 1.0)
+    alpha = bounds.radius_cap(info, 1.0, 1.0, 1.0, 0.05)
+    B = np.array([64, 100, 1000, 10_000, T])
+    gap = bounds.stated_beta_free(alpha, info, B) - bounds.floor(1.0, T, d, B)
+    assert (np.diff(gap) > 0).all()
+    assert gap[0] < 0 < gap[-1]
+
+
+def test_idle_gates_are_named():
+    assert bounds.idle(250, 384, 1.0, 1.0)
+    assert not bounds.idle(1000, 8, 1.0, 1.0)

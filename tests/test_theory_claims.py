@@ -1,0 +1,153 @@
+"""Judges on real small tables: they pass what holds and fail what was tampered with."""
+
+import numpy as np
+import pandas as pd
+import pytest
+
+from sim import engine, sweeps, table, tiers
+from theory import claims, claims_labels, claims_path, claims_rate, overlay
+from theory.ledger import FAIL, INCONCLUSIVE, PASS
+
+
+@pytest.fixture(scope="module")
+def tables():
+    """The smoke tier, played once."""
+    tier = tiers.TIERS["smoke"]
+    return {
+        name: table.from_logs([(f"{name}/{i}", engine.play(s)) for i, s in enumerate(make(tier))])
+        for name, make in sweeps.SWEEPS.items()
+    }
+
+
+@pytest.fixture(scope="module")
+def verdicts(tables):
+    return claims.verify(tables).set_index("id")
+
+
+def test_nothing_fails_that_should_hold(verdicts):
+    honest = verdicts[verdicts["expected"] != FAIL]
+    assert not (honest["verdict"] == FAIL).any(), honest[honest["verdict"] == FAIL]["detail"].tolist()
+
+
+@pytest.mark.parametrize("control", ["B14a", "B14b", "B14c", "B14d"])
+def test_negative_controls_fail(verdicts, control):
+    assert verdicts.loc[control, "verdict"] == FAIL
+
+
+def test_deterministic_claims_pass_even_on_the_smoke_tier(verdicts):
+    assert (verdicts.loc[["B2", "B3a", "B6a", "B6b", "B7", "B8", "B9a"], "verdict"] == PASS).all()
+
+
+def test_selection_by_id_and_group(tables):
+    assert claims.verify(tables, ("B9",))["id"].tolist() == ["B9a", "B9b"]
+    assert claims.verify(tables, ("B2",))["id"].tolist() == ["B2"]
+
+
+def tampered(tables, sweep, **columns):
+    return {**tables, sweep: tables[sweep].assign(**columns)}
+
+
+@pytest.mark.parametrize(
+    ("sweep", "columns", "judge"),
+    [
+        ("coverage", dict(conf_ratio_max=1.5), claims_path.coverage),
+        ("horizon", dict(psi=1e6), claims_path.lemma0),
+        ("horizon", dict(potential=1e6), claims_path.lemma0),
+        ("horizon", dict(wide=10**6), claims_path.lemma0),
+        ("hard", dict(slack_regret_max=0.1), claims_path.latency),
+        ("hard", dict(slack_width_max=0.1), claims_path.latency),
+        ("horizon", dict(regret=1e6), claims_path.theorem1),
+        ("hard", dict(labels=10**6), claims_path.budget),
+        ("theorem2", dict(labels=10**6), claims_path.theorem2),
+        ("theorem2", dict(regret=1e6), claims_path.theorem2),
+        ("theorem3", dict(threshold_rise_max=0.1), claims_path.theorem3),
+        ("theorem3", dict(gain_unbought_max=10.0), claims_path.theorem3),
+        ("stated", dict(regret=1e7), claims_rate.stated_c_beta),
+        ("hard", dict(regret=0.0), claims_rate.floor_holds),
+        ("peek", None, claims_path.peeking),
+    ],
+)
+def test_each_judge_can_fail(tables, sweep, columns, judge):
+    frame = tables[sweep]
+    columns = columns or dict(decision_hash=np.arange(len(frame)))
+    names = claims_path_needs(judge)
+    data = {k: v for k, v in tampered(tables, sweep, **columns).items() if k in names or k == sweep}
+    assert judge(data, claims.LEVEL).outcome == FAIL
+
+
+def claims_path_needs(judge):
+    return next(c.needs for c in claims.LEDGER if c.judge is judge)
+
+
+def test_spending_the_last_label_breaks_theorem_3(tables):
+    rows = tables["theorem3"]
+    assert claims_path.theorem3(tampered(tables, "theorem3", labels=rows["B"]), 0.01).outcome == FAIL
+
+
+def synthetic_rates(power, reps=12):
+    """A horizon table whose ball regret is exactly t^power up to a common factor a replication."""
+    t = np.array([64, 128, 256, 512, 1024, 2048])
+    rows = [
+        dict(follower="ball", d=d, seed=0, replication=r, t=x, T=2048, regret=(1 + 0.01 * r) * d**0.5 * x**power)
+        for d in (4, 8)
+        for r in range(reps)
+        for x in t
+    ]
+    return {"horizon": pd.DataFrame(rows)}
+
+
+@pytest.mark.parametrize(("power", "outcome"), [(0.5, PASS), (0.8, FAIL), (0.2, FAIL)])
+def test_exponent_judge(power, outcome):
+    assert claims_rate.exponent_T(synthetic_rates(power), 0.001).outcome == outcome
+    assert claims_rate.exponent_d(synthetic_rates(power), 0.001).outcome == PASS
+
+
+def test_stated_form_judge_is_decided_by_the_interval(tables):
+    """Far below the stated bound the claim passes, far above it fails, a straddle decides nothing."""
+    frame = tables["witness"]
+    noise = 1 + 0.001 * frame["replication"]
+    for regret, outcome in (
+        (10.0 * noise, PASS),
+        (1e5 * noise, FAIL),
+        (np.where(frame["replication"] % 2, 1.0, 2e4), INCONCLUSIVE),
+    ):
+        assert claims_rate.stated_free(tampered(tables, "witness", regret=regret), claims.LEVEL).outcome == outcome
+
+
+def test_needed_labels_interpolate_and_clip():
+    labels, regret = np.array([10.0, 100.0, 1000.0]), np.array([100.0, 10.0, 1.0])
+    assert claims_labels.needed(labels, regret, 10.0) == pytest.approx(100.0)
+    assert claims_labels.needed(labels, regret, 31.6228) == pytest.approx(31.6228, rel=1e-4)
+    assert claims_labels.needed(labels, regret, 500.0) == pytest.approx(10.0)
+    assert np.isnan(claims_labels.needed(labels, regret, 0.5))
+
+
+def efficiency_table(factor):
+    """llf_paced has random's curve with labels times ``factor``, in two contexts."""
+    rows = []
+    for context in ("isotropic", "shift"):
+        for r in range(12):
+            for beta, n in ((0.01, 100), (0.1, 1000), (0.2, 2000)):
+                regret = (1 + 0.01 * r) * 1e4 / n
+                common = dict(context=context, seed=0, replication=r, beta=beta, t=1, T=1)
+                rows.append(dict(common, gate="random", labels=n, regret=regret))
+                rows.append(dict(common, gate="llf_paced", labels=factor * n, regret=regret))
+    return {"efficiency": pd.DataFrame(rows)}
+
+
+@pytest.mark.parametrize(("factor", "outcome"), [(0.5, PASS), (2.0, FAIL)])
+def test_efficiency_judge(factor, outcome):
+    found = claims_labels.efficiency("random")(efficiency_table(factor), 0.001)
+    assert found.outcome == outcome
+    assert found.measured == pytest.approx(factor, rel=1e-6)
+
+
+def test_overlays_have_the_columns_that_figures_draw(tables):
+    assert list(overlay.horizon(tables["horizon"])) == ["d", "t", "theorem1", "trivial"]
+    hard = overlay.hard(tables["hard"])
+    assert (hard["floor"] < hard["theorem3"]).all()
+    assert hard["B"].is_monotonic_increasing
+    exponents = claims_rate.exponents(tables, claims.LEVEL)
+    assert set(exponents["quantity"]) == {"T", "d", "beta"}
+    savings = claims_labels.savings({"efficiency": tables["efficiency"]}, claims.LEVEL)
+    assert len(savings) == 4 * 5 * 4

@@ -1,0 +1,11 @@
+"""What should be true of the game, and how it is judged.
+
+    bounds      one pure function a theorem: statement, assumptions, source
+    stats       intervals: exact binomial, Student, bootstrap over replications
+    ledger      Claim, Finding, Verdict; verdicts on the pooled table and on every seed set
+    claims_*    the judges of B1-B14: tables in, findings out
+    claims      the ledger itself: every claim with its origin and judge
+    overlay     bounds on the grid of a results table, as tables, so that figures need no theory
+
+Theory never runs a simulation: it reads results tables (``sim.table``).
+"""

@@ -1,0 +1,39 @@
+"""Bounds on the grid of a results table, as tables: figures draw them without knowing theory."""
+
+import pandas as pd
+
+from sim.table import final
+from theory import bounds
+from theory.claims_path import radius_at
+
+GRID = ["T", "d", "B", "beta", "sigma", "lam", "S", "L", "delta"]
+
+
+def horizon(table: pd.DataFrame) -> pd.DataFrame:
+    """Theorem 1 against t for each d (ball runs): columns d, t, theorem1, trivial [reward]."""
+    rows = table[table["follower"] == "ball"].drop_duplicates(["d", "t"]).sort_values(["d", "t"])
+    info = bounds.information_cap(rows["t"], rows["d"], rows["lam"], rows["L"])
+    return pd.DataFrame(
+        {
+            "d": rows["d"],
+            "t": rows["t"],
+            "theorem1": bounds.theorem1(radius_at(rows, info), rows["t"], info),
+            "trivial": bounds.trivial(rows["S"], rows["L"], rows["t"]),
+        }
+    ).reset_index(drop=True)
+
+
+def hard(table: pd.DataFrame) -> pd.DataFrame:
+    """Floor, ceiling and both readings of the stated form on the grid of budgets [reward]."""
+    rows = final(table)[GRID].drop_duplicates().sort_values("B").reset_index(drop=True)
+    info = pd.Series(bounds.information_cap(rows["B"], rows["d"], rows["lam"], rows["L"]))
+    info_T = pd.Series(bounds.information_cap(rows["T"], rows["d"], rows["lam"], rows["L"]))
+    alpha = radius_at(rows, info)
+    c = bounds.c_beta(alpha, rows["T"], rows["B"], info)
+    return rows.assign(
+        floor=bounds.floor(rows["sigma"], rows["T"], rows["d"], rows["B"]),
+        theorem3=bounds.theorem23(alpha, rows["T"], rows["B"], info),
+        stated_c_beta=bounds.stated_form(alpha, info, rows["B"], c),
+        stated_beta_free=bounds.stated_beta_free(radius_at(rows, info_T), info_T, rows["B"]),
+        trivial=bounds.trivial(rows["S"], rows["L"], rows["T"]),
+    )
