@@ -21,11 +21,11 @@ import numpy as np
 FEATURES, COMPONENT, FOLLOWER, ORDER, NOISE, COIN, THETA, PERMUTATION, RELABEL = range(9)
 ROLES = 9
 
-_S11, _S16, _S27, _S30 = np.uint64(11), np.uint64(16), np.uint64(27), np.uint64(30)
+_S12, _S16, _S27, _S30 = np.uint64(12), np.uint64(16), np.uint64(27), np.uint64(30)
 _S31, _S32, _S48 = np.uint64(31), np.uint64(32), np.uint64(48)
 _M16 = np.uint64(0xFFFF)
 _C1, _C2 = np.uint64(0xBF58476D1CE4E5B9), np.uint64(0x94D049BB133111EB)
-_UNIT = 2.0**-53
+_UNIT = 2.0**-52
 _BELL_MEAN = 2.0 * 65535.0
 _BELL_SCALE = 1.0 / math.sqrt(4.0 * (65536.0**2 - 1.0) / 12.0)
 
@@ -54,7 +54,7 @@ def bits(key, start, index):
 
 def uniform(raw):
     """Uint64 bits -> uniforms strictly inside (0, 1)."""
-    return ((raw >> _S11) + 0.5) * _UNIT
+    return ((raw >> _S12) + 0.5) * _UNIT
 
 
 def bell(raw):

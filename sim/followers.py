@@ -89,6 +89,10 @@ def ball(theta, aim, L, z):
     share = cross / learners.dot(theta, theta) if cross > 0.0 else 0.0
     for i in range(z.shape[0]):
         z[i] = aim[i] - share * theta[i]
+    if cross > 0.0:  # a second projection removes what cancellation left of the first
+        rest = learners.dot(theta, z) / learners.dot(theta, theta)
+        for i in range(z.shape[0]):
+            z[i] -= rest * theta[i]
     norm = math.sqrt(learners.dot(z, z))
     length = math.sqrt(learners.dot(aim, aim))
     factor = L / norm if norm > 1e-9 * length else 0.0
@@ -130,6 +134,14 @@ def shut_scale(g, p, x, alpha, width, gap):
     return low
 
 
+def shrink_to(v, L):
+    """Scale v back to norm L if it is longer. Modifies ``v``."""
+    norm = math.sqrt(learners.dot(v, v))
+    if norm > L:
+        for i in range(v.shape[0]):
+            v[i] *= L / norm
+
+
 def evade(g, s, p, x, theta_star, alpha, z, candidate, out):
     """Turn the ball response in ``z`` into an evasion; returns False (z kept) if none is worth it.
 
@@ -147,6 +159,7 @@ def evade(g, s, p, x, theta_star, alpha, z, candidate, out):
             candidate[i] = math.sqrt(1.0 - sine * sine) * z[i]
             if j > 0:
                 candidate[i] -= sine * g.L * theta[i] / norm
+        shrink_to(candidate, g.L)
         payoff = learners.dot(theta_star, candidate)
         if j == 0:
             payoff = abs(payoff)  # a tie goes against the leader on either side

@@ -44,7 +44,7 @@ class Signal(NamedTuple):
 
 class Purse(NamedTuple):
     """What a gate remembers: ``left`` labels, ``psi`` information bought [nats]; ``own_left``
-    and ``own_psi`` the first purse of llf_split; ``mu`` the dual price (below 0: not yet set);
+    and ``own_psi`` the first purse of llf_split; ``mu`` the dual price (not above 0: not yet set);
     ``seen`` (window,) the last latencies or gaps, ``written`` how many there were."""
 
     left: int
@@ -88,7 +88,7 @@ def confidence_rule(g, p, x):
     kind = g.gate
     rounds_left = g.T - x.t
     if kind == codes.LLF_FIXED:
-        return x.gain, g.info / g.B
+        return x.gain, g.info / g.B + INFO_TIE
     if kind == codes.LLF_PACED:
         return x.gain, paced_threshold(g.info, p.psi, p.left)
     if kind == codes.LLF_SPLIT:
@@ -162,7 +162,7 @@ def settle(g, p, x, reason, psi):
     own = bought and reason == codes.OPENED
     mu, written = p.mu, p.written
     if g.gate == codes.DUAL:
-        mu = x.latency if mu < 0.0 else mu * math.exp(g.gate_eta * ((1.0 if bought else 0.0) - g.B / g.T))
+        mu = x.latency if mu <= 0.0 else mu * math.exp(g.gate_eta * ((1.0 if bought else 0.0) - g.B / g.T))
     elif g.gate == codes.LLF_QUANTILE or g.gate == codes.MARGIN:
         p.seen[written % p.seen.shape[0]] = -x.latency if g.gate == codes.LLF_QUANTILE else x.gap
         written += 1

@@ -28,7 +28,7 @@ _RULES = (
     (gates, ("open_purse", "share_below", "paced_threshold", "confidence_rule", "schedule_rule")),
     (gates, ("is_scheduled", "decide", "settle")),
     (followers, ("smallest", "worst_pick", "choose", "ball", "tremble")),
-    (followers, ("stays_shut", "shut_scale", "evade", "hard")),
+    (followers, ("stays_shut", "shut_scale", "shrink_to", "evade", "hard")),
     (streams, ("component", "fill_pool")),
     (log, ("blank", "advance", "write")),
     (

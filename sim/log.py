@@ -40,6 +40,7 @@ COLUMNS = (
     "accuracy",
 )
 WIDTH = len(COLUMNS)
+ROUNDING = 1e-12  # a regret below it is rounding, not a mistake
 _PRIME, _BASE = 2147483647, 1103515245
 
 
@@ -81,7 +82,7 @@ def blank(conf_ratio):
 def advance(a, view, x, regret, bought, reason, threshold, alpha, conf_ratio):
     """The tally after one round."""
     q = 1 if bought else 0
-    wrong = 1 if regret > 0.0 else 0
+    wrong = 1 if regret > ROUNDING else 0
     rise = a.threshold_rise_max
     if threshold < math.inf and a.threshold < math.inf:
         rise = max(rise, threshold - a.threshold)

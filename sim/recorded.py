@@ -21,13 +21,20 @@ class Recorded(NamedTuple):
     K: int
 
 
-@lru_cache(maxsize=4)
 def load(path: str, center: bool = False) -> Recorded:
     """Read and check a recorded stream.
 
     Raises FileNotFoundError if there is no such file and ValueError for a wrong shape, a missing
     column, NaN or infinity, or fewer than two classes.
     """
+    file = Path(path)
+    stamp = (file.stat().st_mtime_ns, file.stat().st_size) if path != "digits" and file.is_file() else (0, 0)
+    return _load(path, center, stamp)
+
+
+@lru_cache(maxsize=4)
+def _load(path: str, center: bool, stamp: tuple[int, int]) -> Recorded:
+    """``stamp`` (time, size) keeps a rewritten file from being served from memory."""
     if path == "digits":
         from sklearn.datasets import load_digits
 
@@ -66,8 +73,8 @@ def _columns(frame: pd.DataFrame, path: str) -> tuple[np.ndarray, np.ndarray]:
 
 def check(X: np.ndarray, y: np.ndarray, path: str, center: bool = False) -> Recorded:
     """Validate shapes and values, center on request, scale rows to norm 1, code the labels."""
-    if X.ndim != 2 or y.ndim != 1 or len(X) != len(y) or X.shape[1] < 1:
-        raise ValueError(f"{path}: X has shape {X.shape} and y {y.shape}; they must be (n, m) and (n,) with one n")
+    if X.ndim != 2 or y.ndim != 1 or len(X) != len(y) or X.shape[1] < 1 or len(X) < 1:
+        raise ValueError(f"{path}: X has shape {X.shape} and y {y.shape}; they must be (n, m) and (n,) with one n > 0")
     X = np.ascontiguousarray(X, dtype=np.float64)
     bad = ~np.isfinite(X)
     if bad.any():

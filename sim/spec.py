@@ -189,8 +189,8 @@ class RunSpec(Spec):
     """
 
     T: Count = 1000
-    beta: float | None = None
-    B: int | None = None
+    beta: Annotated[float | None, BeforeValidator(_no_bool)] = None
+    B: Annotated[int | None, BeforeValidator(_no_bool)] = None
     stream: StreamSpec = StreamSpec()
     follower: FollowerSpec = FollowerSpec()
     learner: LearnerSpec = LearnerSpec()
@@ -222,6 +222,15 @@ class RunSpec(Spec):
             )
         if not recorded and self.follower.M > self.N - 1:
             raise ValueError(f"M = {self.follower.M} > N - 1 = {self.N - 1}: the pool has too few alternatives")
+        if self.follower.kind in ("ball", "evader") and self.learner.leader != "greedy":
+            raise ValueError(
+                f"follower {self.follower.kind!r} with leader {self.learner.leader!r}: its best response is derived "
+                "for the greedy leader; use leader 'greedy'"
+            )
+        if self.follower.kind == "hard_instance" and self.learner.sigma == 0.0:
+            raise ValueError(
+                "sigma = 0 with follower 'hard_instance': its theta* scales with the noise; give sigma > 0"
+            )
         if self.follower.kind == "hard_instance" and self.hard_delta * math.sqrt(self.stream.d) > self.learner.S:
             raise ValueError(
                 f"B = {self.budget} < sigma^2 d^2 / (4 S^2 L^2): the hard instance would need ||theta*|| > S; "

@@ -1,0 +1,37 @@
+"""Shared set-up: a repeatable hypothesis profile and one fixture that compiles the kernels."""
+
+import pytest
+from hypothesis import HealthCheck, settings
+
+from sim import engine
+from sim.spec import FollowerSpec, GateSpec, LearnerSpec, RecordSpec, RunSpec, StreamSpec
+
+settings.register_profile(
+    "repeatable",
+    deadline=None,
+    derandomize=True,
+    max_examples=40,
+    suppress_health_check=[HealthCheck.too_slow, HealthCheck.function_scoped_fixture],
+)
+settings.load_profile("repeatable")
+
+
+@pytest.fixture(scope="session")
+def compiled():
+    """engine.play, with both kernels compiled (or read from the cache) beforehand."""
+    engine.play(RunSpec(T=4))
+    engine.play(digits_spec("always", T=4))
+    return engine.play
+
+
+def digits_spec(gate, T=40, **kwargs):
+    """A short run on scikit-learn's digits."""
+    return RunSpec(
+        T=T,
+        stream=StreamSpec(context="recorded", path="digits", center=True),
+        follower=FollowerSpec(kind="all"),
+        learner=LearnerSpec(kind="ova", feedback="gold", sigma=0.5, radius_mode="fixed", radius_c=0.1),
+        gate=GateSpec(kind=gate),
+        record=RecordSpec(per_octave=1),
+        **kwargs,
+    )

@@ -1,0 +1,259 @@
+"""sim.spec: what is refused and how it is said; keys; recorded rounds.  sim.setup: the numbers."""
+
+import math
+
+import numpy as np
+import pytest
+import strategies as own
+from hypothesis import given
+from hypothesis import strategies as st
+from pydantic import ValidationError
+
+from sim import codes
+from sim.setup import build, information
+from sim.spec import FollowerSpec, GateSpec, LearnerSpec, RecordSpec, RunSpec, StreamSpec
+
+FREE, POOL = StreamSpec(context="free"), StreamSpec()
+BALL, HARD = FollowerSpec(kind="ball"), FollowerSpec(kind="hard_instance")
+DIGITS = StreamSpec(context="recorded", path="digits")
+OVA, ALL = LearnerSpec(kind="ova", feedback="gold"), FollowerSpec(kind="all")
+
+BAD = {
+    "T": (lambda: RunSpec(T=0), "T = 0 is not allowed; give 1 <= value"),
+    "T fraction": (lambda: RunSpec(T=1.5), "valid integer"),
+    "T infinite": (lambda: RunSpec(T=math.inf), "finite"),
+    "d": (lambda: StreamSpec(d=0), "d = 0"),
+    "N": (lambda: StreamSpec(N=0), "N = 0"),
+    "M": (lambda: FollowerSpec(M=0), "M = 0"),
+    "M > N - 1": (lambda: RunSpec(stream=StreamSpec(N=3), follower=FollowerSpec(M=3)), "M = 3 > N - 1 = 2"),
+    "N = 1": (lambda: RunSpec(stream=StreamSpec(N=1)), "M = 1 > N - 1 = 0"),
+    "beta 0": (lambda: RunSpec(beta=0), "0 < beta <= 1"),
+    "beta negative": (lambda: RunSpec(beta=-0.1), "beta = -0.1"),
+    "beta > 1": (lambda: RunSpec(beta=1.01), "beta = 1.01"),
+    "beta NaN": (lambda: RunSpec(beta=math.nan), "beta = nan"),
+    "B > T": (lambda: RunSpec(T=5, B=6), "B = 6 with T = 5: the rule is 1 <= B <= T"),
+    "B < 1": (lambda: RunSpec(B=0), "B = 0"),
+    "both": (lambda: RunSpec(B=5, beta=0.5), "give one of them"),
+    "no label": (lambda: RunSpec(T=9, beta=0.1), "buys no label; give a larger beta or T"),
+    "sigma negative": (lambda: LearnerSpec(sigma=-1), "sigma = -1"),
+    "sigma NaN": (lambda: LearnerSpec(sigma=math.nan), "sigma = nan"),
+    "sigma inf": (lambda: LearnerSpec(sigma=math.inf), "sigma = inf"),
+    "lam 0": (lambda: LearnerSpec(lam=0), "0 < value, finite"),
+    "lam negative": (lambda: LearnerSpec(lam=-1), "lam = -1"),
+    "S": (lambda: LearnerSpec(S=0), "S = 0"),
+    "L": (lambda: LearnerSpec(L=math.inf), "L = inf"),
+    "delta 0": (lambda: LearnerSpec(delta=0), "0 < value < 1"),
+    "delta 1": (lambda: LearnerSpec(delta=1), "delta = 1"),
+    "delta NaN": (lambda: LearnerSpec(delta=math.nan), "delta = nan"),
+    "refresh": (lambda: LearnerSpec(refresh=0), "refresh = 0"),
+    "control": (lambda: LearnerSpec(control="other"), "wrong_update"),
+    "radius c": (lambda: LearnerSpec(radius_c=2.0), "use 'scaled' or 'fixed'"),
+    "window": (lambda: GateSpec(window=0), "window = 0"),
+    "threshold": (lambda: GateSpec(threshold=-1), "threshold = -1"),
+    "kappa": (lambda: GateSpec(kappa=math.nan), "kappa = nan"),
+    "tremble": (lambda: FollowerSpec(tremble=-1), "tremble = -1"),
+    "seed": (lambda: RunSpec(seed=-1), "seed = -1"),
+    "replications": (lambda: RunSpec(replications=0), "replications = 0"),
+    "relabel": (lambda: RunSpec(relabel_from=-1), "relabel_from = -1"),
+    "per octave": (lambda: RecordSpec(per_octave=0), "per_octave = 0"),
+    "test fraction": (lambda: StreamSpec(test_fraction=1.0), "test_fraction = 1"),
+    "components": (lambda: StreamSpec(context="zipf", components=9), "components = 9 > d = 8"),
+    "shift": (lambda: StreamSpec(context="shift", d=2, components=3), "fewer components or a larger d"),
+    "path missing": (lambda: StreamSpec(context="recorded"), "needs a path"),
+    "path too much": (lambda: StreamSpec(path="digits"), "and no other"),
+    "greedy bandit": (lambda: LearnerSpec(feedback="bandit"), "use leader = 'optimistic'"),
+    "ova pair": (lambda: LearnerSpec(kind="ova"), "ova learns from gold labels"),
+    "ridge gold": (lambda: LearnerSpec(feedback="gold"), "ova learns from gold labels"),
+    "free iid": (lambda: RunSpec(stream=FREE), "play in context 'free'"),
+    "pool ball": (lambda: RunSpec(follower=BALL), "play in context 'free'"),
+    "free N": (lambda: RunSpec(stream=StreamSpec(context="free", N=3), follower=BALL), "N = 3, M = 1"),
+    "free M": (lambda: RunSpec(stream=FREE, follower=FollowerSpec(kind="ball", M=2)), "M = 2"),
+    "free full": (lambda: RunSpec(stream=FREE, follower=BALL, learner=LearnerSpec(feedback="full")), "'full'"),
+    "recorded ridge": (lambda: RunSpec(stream=DIGITS, follower=ALL), "learner 'ova' with follower 'all'"),
+    "recorded iid": (lambda: RunSpec(stream=DIGITS, learner=OVA), "learner 'ova' with follower 'all'"),
+    "pool all": (lambda: RunSpec(follower=ALL), "learner 'ova' with follower 'all'"),
+    "pool ova": (lambda: RunSpec(learner=OVA), "learner 'ova' with follower 'all'"),
+    "cap": (lambda: GateSpec(kind="random", cap=False), "only llf_fixed and llf_paced"),
+    "hard B": (lambda: RunSpec(T=99, B=15, stream=FREE, follower=HARD), "buy more labels or take a smaller d"),
+    "bool T": (lambda: RunSpec(T=True), "True is not a number"),
+    "bool seed": (lambda: RunSpec(seed=False), "False is not a number"),
+    "bool d": (lambda: StreamSpec(d=True), "True is not a number"),
+    "bool sigma": (lambda: LearnerSpec(sigma=True), "True is not a number"),
+    "bool delta": (lambda: LearnerSpec(delta=True), "True is not a number"),
+    "bool lam": (lambda: LearnerSpec(lam=True), "True is not a number"),
+    "text T": (lambda: RunSpec(T="many"), "valid integer"),
+    "unknown run key": (lambda: RunSpec(rounds=5), "rounds"),
+    "unknown gate key": (lambda: GateSpec(treshold=1), "treshold"),
+    "unknown nested key": (lambda: RunSpec(stream=dict(n=5)), "stream.n"),
+}  # fmt: skip
+
+
+@pytest.mark.parametrize("name", BAD)
+def test_bad_input_is_refused_with_the_value_and_the_way_out(name):
+    make, message = BAD[name]
+    with pytest.raises(ValidationError) as error:
+        make()
+    assert message in str(error.value)
+
+
+@pytest.mark.parametrize("field", ["beta", "B"])
+def test_a_boolean_is_no_budget(field):
+    with pytest.raises(ValidationError):
+        RunSpec(**{field: True})
+
+
+@pytest.mark.parametrize(
+    ("make", "near", "valid"),
+    [
+        (lambda: GateSpec(kind="llf_pased"), "llf_paced", codes.GATES),
+        (lambda: FollowerSpec(kind="bal"), "ball", codes.FOLLOWERS),
+        (lambda: StreamSpec(context="isotropc"), "isotropic", codes.CONTEXTS),
+        (lambda: LearnerSpec(kind="rigde"), "ridge", ("ridge", "ova")),
+        (lambda: LearnerSpec(leader="greedi"), "greedy", codes.LEADERS),
+        (lambda: LearnerSpec(feedback="pairs"), "pair", codes.FEEDBACKS),
+        (lambda: LearnerSpec(radius_mode="scale"), "scaled", codes.RADIUS_MODES),
+        (lambda: GateSpec(latency="widht"), "width", codes.LATENCIES),
+        (lambda: GateSpec(purse="prefx"), "prefix", ("prefix", "random")),
+        (lambda: RecordSpec(mode="logs"), "log", ("log", "every", "final")),
+    ],
+)
+def test_unknown_names_are_met_with_the_nearest_and_all_valid_ones(make, near, valid):
+    with pytest.raises(ValidationError) as error:
+        make()
+    assert f"nearest: {near!r}" in str(error.value)
+    assert all(name in str(error.value) for name in valid)
+
+
+def test_a_name_like_no_other_has_no_nearest():
+    with pytest.raises(ValidationError) as error:
+        GateSpec(kind="0")
+    assert "nearest" not in str(error.value) and "llf_paced" in str(error.value)
+
+
+@pytest.mark.parametrize("spec", [RunSpec(), StreamSpec(), FollowerSpec(), LearnerSpec(), GateSpec(), RecordSpec()])
+def test_specs_are_frozen(spec):
+    field = next(iter(type(spec).model_fields))
+    with pytest.raises(ValidationError, match="frozen"):
+        setattr(spec, field, getattr(spec, field))
+
+
+BASE = RunSpec(T=100, B=50)
+CHANGED = {
+    "T": 101, "B": 51, "seed": 1, "replications": 2, "relabel_from": 3,
+    "stream.context": "power_law", "stream.N": 9, "stream.d": 9, "stream.exponent": 2.0, "stream.components": 5,
+    "stream.leak": 0.1, "stream.test_fraction": 0.5, "stream.center": True,
+    "follower.kind": "hard_negative", "follower.M": 2, "follower.tremble": 0.1,
+    "learner.leader": "optimistic", "learner.feedback": "full", "learner.lam": 2.0, "learner.sigma": 2.0,
+    "learner.S": 2.0, "learner.L": 2.0, "learner.delta": 0.1, "learner.radius_mode": "scaled",
+    "learner.refresh": 9, "learner.control": "wrong_update",
+    "gate.kind": "llf_paced", "gate.latency": "regret", "gate.threshold": 0.1, "gate.c": 0.2, "gate.p": 1.0,
+    "gate.kappa": 0.1, "gate.eta": 0.1, "gate.window": 9, "gate.purse": "random",
+    "record.mode": "every", "record.per_octave": 9,
+}  # fmt: skip
+
+
+def changed(field, value):
+    """BASE with one field changed, built anew."""
+    data = BASE.model_dump()
+    room, _, name = field.rpartition(".")
+    (data[room] if room else data)[name] = value
+    return RunSpec(**data)
+
+
+def test_keys_differ_in_every_field():
+    keys = {field: changed(field, value).key() for field, value in CHANGED.items()}
+    assert len({BASE.key(), *keys.values()}) == len(keys) + 1
+    covered = set(CHANGED) | {"beta", "learner.kind", "learner.radius_c", "stream.path", "gate.cap"}
+    nested = {
+        "stream": StreamSpec,
+        "follower": FollowerSpec,
+        "learner": LearnerSpec,
+        "gate": GateSpec,
+        "record": RecordSpec,
+    }
+    every = {f for f in RunSpec.model_fields if f not in nested}
+    every |= {f"{room}.{f}" for room, kind in nested.items() for f in kind.model_fields}
+    assert every == covered
+    pairs = [
+        (RunSpec(beta=0.1), RunSpec(beta=0.2)),
+        (RunSpec(gate=GateSpec(kind="llf_fixed")), RunSpec(gate=GateSpec(kind="llf_fixed", cap=False))),
+        tuple(RunSpec(learner=LearnerSpec(radius_mode="fixed", radius_c=c)) for c in (1.0, 2.0)),
+        (RunSpec(stream=DIGITS, follower=ALL, learner=OVA), BASE),
+    ]
+    assert all(a.key() != b.key() for a, b in pairs)
+
+
+def test_keys_are_stable():
+    """The same text for the same spec, today and in another process."""
+    assert BASE.key() == RunSpec(B=50, T=100).key() == changed("T", 100).key() == changed("learner.lam", 1).key()
+    assert len(BASE.key()) == 32 and int(BASE.key(), 16) >= 0
+    assert hash(BASE) == hash(RunSpec(T=100, B=50))
+
+
+def test_the_key_of_a_recorded_run_follows_the_bytes_of_the_file(tmp_path):
+    file = tmp_path / "a.npz"
+    spec = RunSpec(stream=StreamSpec(context="recorded", path=str(file)), follower=ALL, learner=OVA)
+    absent = spec.key()
+    file.write_bytes(b"one")
+    one = spec.key()
+    file.write_bytes(b"two")
+    assert len({absent, one, spec.key()}) == 3
+
+
+@given(st.integers(1, 3000), st.sampled_from(["log", "every", "final"]), st.integers(1, 12))
+def test_property_recorded_rounds_ascend_and_end_at_T(T, mode, per_octave):
+    rounds = RecordSpec(mode=mode, per_octave=per_octave).rounds(T)
+    assert rounds[-1] == T and rounds[0] >= 1
+    assert all(a < b for a, b in zip(rounds, rounds[1:], strict=False))
+    want = {"every": T, "final": 1}.get(mode)
+    assert len(rounds) == want if want else len(rounds) <= per_octave * math.log2(T) + 3
+
+
+@given(st.integers(1, 10**6), st.integers(1, 1000))
+def test_property_budget_is_the_floor_of_beta_T(T, per_mille):
+    if T * per_mille < 1000:
+        with pytest.raises(ValidationError, match="buys no label"):
+            RunSpec(T=T, beta=per_mille / 1000)
+    else:
+        assert RunSpec(T=T, beta=per_mille / 1000).budget == T * per_mille // 1000
+
+
+def test_defaults():
+    assert RunSpec(T=7).budget == 7
+    assert RunSpec(T=7, B=3).budget == 3
+    assert RunSpec().N == 8 and RunSpec(stream=FREE, follower=BALL).N == 2
+    assert GateSpec(kind="llf_regret").latency_used == "regret" == GateSpec(kind="llf_self_paced").latency_used
+    assert GateSpec(kind="llf_paced").latency_used == "width"
+    assert GateSpec(kind="llf_regret", latency="width").latency_used == "width"
+
+
+def test_hard_delta_is_theorem_4s():
+    spec = RunSpec(T=400, B=100, stream=StreamSpec(context="free", d=4), follower=HARD, learner=LearnerSpec(sigma=2.0))
+    assert spec.hard_delta == pytest.approx(2.0 * math.sqrt(4 / 100) / 2)
+
+
+@given(own.run_specs())
+def test_property_setup_says_what_the_spec_says(spec):
+    g, k = build(spec), spec.learner
+    assert (g.T, g.d, g.N, g.M, g.B) == (spec.T, spec.stream.d, spec.N, spec.follower.M, spec.budget)
+    assert codes.CONTEXTS[g.context] == spec.stream.context and codes.FOLLOWERS[g.follower] == spec.follower.kind
+    assert codes.LEADERS[g.leader] == k.leader and codes.FEEDBACKS[g.feedback] == k.feedback
+    assert codes.GATES[g.gate] == spec.gate.kind and codes.RADIUS_MODES[g.radius_mode] == k.radius_mode
+    assert codes.LATENCIES[g.latency] == spec.gate.latency_used and codes.GATES[g.purse] == spec.gate.purse
+    assert g.relabel_from == g.T and not g.wrong
+    vectors = g.M + 1 if k.feedback == "full" else 1
+    assert g.info == pytest.approx(g.d * math.log(1 + g.B * vectors * k.L**2 / (g.d * k.lam)))
+    assert 0 < g.info_half <= g.info
+    assert g.gate_eta == (spec.gate.eta or 1 / math.sqrt(g.B))
+    assert all(math.isfinite(x) for x in g)
+
+
+def test_setup_of_a_recorded_stream_takes_the_files_sizes():
+    g = build(RunSpec(stream=DIGITS, follower=ALL, learner=OVA, relabel_from=5), 64, 10)
+    assert (g.d, g.N, g.M, g.relabel_from) == (64, 10, 9, 4)
+
+
+def test_information_bounds_every_design():
+    """D_n is attained by the design that spreads its labels evenly."""
+    V = np.eye(4) * (2.0 + 100 * 9.0 / 4)
+    assert information(100, 4, 2.0, 3.0) == pytest.approx(np.linalg.slogdet(V)[1] - 4 * math.log(2.0))
