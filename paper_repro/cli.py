@@ -1,5 +1,6 @@
 """The command line.  Exit codes: 0 as expected, 1 a claim failed, 2 usage, 3 inconclusive."""
 
+import functools
 import os
 import sys
 import tomllib
@@ -25,6 +26,40 @@ def cores() -> int:
 
 
 CORES = cores()
+
+
+def call(work: Callable[[], int]) -> int:
+    """Run a command; user errors become one message and exit code 2."""
+    from pydantic import ValidationError
+
+    try:
+        return work()
+    except ValidationError as error:
+        for problem in error.errors():
+            place = ".".join(str(p) for p in problem["loc"])
+            text = problem["msg"].removeprefix("Value error, ")
+            print(f"error: {place + ': ' if place else ''}{text}", file=sys.stderr)
+        return 2
+    except (ValueError, OSError) as error:
+        print(f"error: {error}", file=sys.stderr)
+        return 2
+    except KeyboardInterrupt:
+        print("interrupted; what was finished is kept, and the same command goes on from there", file=sys.stderr)
+        return 130
+
+
+def command(name: str | None = None) -> Callable[[Callable[..., int]], Callable[..., None]]:
+    """Register a function that returns its exit code as a command."""
+
+    def register(function: Callable[..., int]) -> Callable[..., None]:
+        @app.command(name)
+        @functools.wraps(function)
+        def wrapped(*args: object, **options: object) -> None:
+            raise typer.Exit(call(lambda: function(*args, **options)))
+
+        return wrapped
+
+    return register
 
 
 def _prepare(tier: str, only: list[str] | None, seeds: int | None, out: Path | None):  # type: ignore[no-untyped-def]
@@ -66,7 +101,15 @@ def _print_verdicts(frame) -> int:  # type: ignore[no-untyped-def]
     return exit_code(frame)
 
 
-@app.command()
+def _judged(tier: str, only: list[str] | None, seeds: int | None, out: Path | None, jobs: int):  # type: ignore[no-untyped-def]
+    """(plan, results with verdicts), from the cache where it can be."""
+    from paper_repro import pipeline
+
+    made, folder = _prepare(tier, only, seeds, out)
+    return made, pipeline.verify(made, pipeline.simulate(made, folder, jobs))
+
+
+@command()
 def run(
     tier: TierOption = "standard",
     only: Only = None,
@@ -88,7 +131,7 @@ def run(
     return code
 
 
-@app.command()
+@command()
 def sweep(
     tier: TierOption = "standard",
     only: Only = None,
@@ -131,32 +174,28 @@ def _play_config(path: Path, folder: Path) -> int:
     return 0
 
 
-@app.command()
+@command()
 def verify(
     tier: TierOption = "standard", only: Only = None, out: Out = None, jobs: Jobs = CORES, seeds: Seeds = None
 ) -> int:
     """Judge the claims (missing tables are played first); the exit code tells the outcome."""
-    from paper_repro import pipeline
-
-    made, folder = _prepare(tier, only, seeds, out)
-    results = pipeline.verify(made, pipeline.simulate(made, folder, jobs))
+    made, results = _judged(tier, only, seeds, out, jobs)
     return _print_verdicts(results.tables["verdicts"]) if made.claims else 0
 
 
-@app.command()
+@command()
 def figures(
     tier: TierOption = "standard", only: Only = None, out: Out = None, jobs: Jobs = CORES, seeds: Seeds = None
 ) -> int:
     """Draw the figures as PNG and PDF."""
     from paper_repro import pipeline
 
-    made, folder = _prepare(tier, only, seeds, out)
-    for path in pipeline.draw(made, pipeline.verify(made, pipeline.simulate(made, folder, jobs))):
+    for path in pipeline.draw(*_judged(tier, only, seeds, out, jobs)):
         print(path)
     return 0
 
 
-@app.command()
+@command()
 def report(
     tier: TierOption = "standard", only: Only = None, out: Out = None, jobs: Jobs = CORES, seeds: Seeds = None
 ) -> int:
@@ -168,7 +207,7 @@ def report(
     return 0
 
 
-@app.command("list")
+@command("list")
 def list_() -> int:
     """Print the ids of sweeps, claims, figures, gates and followers."""
     from figures.gallery import FAMILIES
@@ -187,27 +226,27 @@ def list_() -> int:
     return 0
 
 
-@app.command()
+@command()
 def compare(
     tier: TierOption = "smoke",
     out: Out = None,
     jobs: Jobs = CORES,
     update: Annotated[bool, typer.Option("--update", help="Write the reference instead of comparing.")] = False,
 ) -> int:
-    """Compare with the committed reference: decisions and counts exactly, floats to 1e-9."""
-    from paper_repro import pipeline, reference
+    """Compare with the committed reference: verdicts, decisions and counts exactly, floats to 1e-9."""
+    from paper_repro import reference
 
-    made, folder = _prepare(tier, None, None, out)
-    tables = pipeline.simulate(made, folder, jobs).tables
+    tables = _judged(tier, None, None, out, jobs)[1].tables
     if update:
-        print(f"wrote {reference.update(tables, tier)}")
+        for path in reference.update(tables, tier):
+            print(f"wrote {path}")
         return 0
     lines = reference.differences(tables, tier)
     print("\n".join(lines) or f"tier {tier}: equal to the reference")
     return 1 if lines else 0
 
 
-@app.command()
+@command()
 def doctor(
     out: Annotated[Path, typer.Option("--out", help="Output folder to examine.")] = Path("results/standard"),
 ) -> int:
@@ -220,36 +259,6 @@ def doctor(
     return 1 if problems else 0
 
 
-def call(command: Callable[[], int | None]) -> int:
-    """Run the command line; user errors become one message and exit code 2."""
-    from pydantic import ValidationError
-
-    try:
-        return command() or 0
-    except ValidationError as error:
-        for problem in error.errors():
-            place = ".".join(str(p) for p in problem["loc"])
-            print(
-                f"error: {place + ': ' if place else ''}{problem['msg'].removeprefix('Value error, ')}", file=sys.stderr
-            )
-        return 2
-    except (ValueError, OSError) as error:
-        print(f"error: {error}", file=sys.stderr)
-        return 2
-    except KeyboardInterrupt:
-        print("interrupted; what was finished is kept, and the same command goes on from there", file=sys.stderr)
-        return 130
-
-
 def main() -> None:
     """Console entry point."""
-    from click.exceptions import Abort, ClickException
-
-    try:
-        code = call(lambda: app(standalone_mode=False))
-    except ClickException as error:
-        error.show()
-        code = error.exit_code
-    except Abort:
-        code = 130
-    sys.exit(code)
+    app()

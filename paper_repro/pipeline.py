@@ -12,7 +12,7 @@ from joblib import Parallel, delayed
 from paper_repro import provenance, report
 from paper_repro.plan import Job, Plan
 from paper_repro.progress import tracker
-from paper_repro.store import Store
+from paper_repro.store import DamagedCache, Store
 from sim import engine, table
 from theory import claims, claims_labels, claims_rate, overlay
 
@@ -50,7 +50,8 @@ def simulate(plan: Plan, out: Path, jobs: int) -> Results:
         delayed(play)(job, store) for job in sorted(plan.jobs, key=lambda j: -j.seconds)
     )
     with tracker(sum(work), len(plan.jobs)) as shown, warnings.catch_warnings():
-        warnings.simplefilter("always")
+        warnings.simplefilter("always", DamagedCache)
+        warnings.simplefilter("ignore", engine.IdleGate)  # summed up per sweep below
         for job, result, seconds in runs:
             parts[job.run] = (result, seconds)
             shown.advance(job.seconds, job.sweep)
@@ -60,6 +61,13 @@ def simulate(plan: Plan, out: Path, jobs: int) -> Results:
         tables[name] = table.from_logs([(run, parts[run][0]) for run in mine])
         seconds_of[name] = sum(parts[run][1] for run in mine)
         keep(tables[name], out / "tables" / f"{name}.parquet")
+        idle = {
+            j.spec.gate.kind for j in plan.jobs if j.sweep == name and engine.is_idle(j.spec, parts[j.run][0].setup)
+        }
+        if idle:
+            print(
+                f"note: {', '.join(sorted(idle))} can never open in some of {name} (B too small against d)", flush=True
+            )
     return Results(tables, seconds_of, out)
 
 
@@ -82,7 +90,7 @@ def verify(plan: Plan, results: Results) -> Results:
     if "efficiency" in tables:
         tables["savings"] = claims_labels.savings(tables, claims.LEVEL)
     for name in tables.keys() - results.tables.keys():
-        keep(tables[name], results.out / "tables" / f"{name}.parquet")
+        keep(tables[name], results.out / "tables" / f"{name}{plan.label if name == 'verdicts' else ''}.parquet")
     note = dict(provenance.collect(), tier=plan.tier.name, seed_sets=plan.tier.sets, seconds=results.seconds)
     table.write_atomic(results.out / "provenance.json", json.dumps(note, indent=1).encode())
     return Results(tables, results.seconds, results.out)

@@ -30,6 +30,7 @@ class Plan:
     jobs: tuple[Job, ...]
     claims: tuple[str, ...]
     figures: tuple[str, ...]
+    label: str = ""  # "" for everything, "-B8-hard" for a selection, so that it overwrites nothing
 
     @property
     def sweeps(self) -> tuple[str, ...]:
@@ -49,7 +50,7 @@ def select(only: tuple[str, ...]) -> tuple[tuple[str, ...], tuple[str, ...], tup
     """(claims, sweeps, figures) of a selection of claim, sweep and figure ids; all if empty."""
     ids = [c.id for c in LEDGER]
     groups = tuple(dict.fromkeys(i.rstrip("abcd") for i in ids))
-    valid = (*ids, *groups, *sweeps.SWEEPS, *FAMILIES)
+    valid = tuple(dict.fromkeys((*ids, *groups, *sweeps.SWEEPS, *FAMILIES)))
     for name in only:
         one_of("id", valid).func(name)  # type: ignore[call-arg]
     if not only:
@@ -83,4 +84,4 @@ def make(tier_name: str, only: tuple[str, ...] = (), sets: int | None = None) ->
         for name in names
         for i, spec in enumerate(sweeps.SWEEPS[name](tier))
     )
-    return Plan(tier, jobs, claims, drawn)
+    return Plan(tier, jobs, claims, drawn, "".join(f"-{name}" for name in only))

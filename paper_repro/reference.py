@@ -1,4 +1,8 @@
-"""Committed reference results of the smoke tier: decisions and counts exactly, floats to 1e-9."""
+"""Committed reference results: verdicts of a tier, and for the smoke tier its numbers.
+
+Decisions and counts are compared exactly, floats to 1e-9; the README's table is ``markdown`` of the
+standard tier's verdicts.
+"""
 
 from pathlib import Path
 
@@ -13,20 +17,44 @@ REASONS = ["below_threshold", "opened", "certified", "out_of_budget", "forced"]
 EXACT = ["labels", "mistakes", "mistakes_queried", *REASONS, "decision_hash"]
 CLOSE = ["regret", "regret_queried", "psi", "radius", "conf_ratio_max", "latency_sum", "accuracy"]
 TOLERANCE = 1e-9
+VERDICT = ["id", "statement", "origin", "measured", "bound", "tightness", "verdict", "agreement"]
+WITH_NUMBERS = ("smoke",)
 
 
 def summary(tables: dict[str, pd.DataFrame]) -> pd.DataFrame:
     """The compared columns of the last round of the first two replications of every run."""
-    rows = pd.concat([table.final(t) for t in tables.values()], ignore_index=True)
+    played = [t for t in tables.values() if set(table.COLUMNS) <= set(t)]
+    rows = pd.concat([table.final(t) for t in played], ignore_index=True)
     rows = rows[rows["replication"] < 2]
     return rows[KEYS + EXACT + CLOSE].sort_values(KEYS).reset_index(drop=True)
 
 
-def update(tables: dict[str, pd.DataFrame], tier: str) -> Path:
+def update(tables: dict[str, pd.DataFrame], tier: str) -> list[Path]:
     """Write new reference results (their reason belongs in the commit message)."""
-    path = EXPECTED / f"{tier}.parquet"
-    table.write_atomic(path, summary(tables).to_parquet(index=False, compression="zstd"))
-    return path
+    paths = [EXPECTED / f"verdicts-{tier}.csv"]
+    text = tables["verdicts"][VERDICT].to_csv(index=False, float_format="%.4g", lineterminator="\n")
+    table.write_atomic(paths[0], text.encode())
+    if tier in WITH_NUMBERS:
+        paths.append(EXPECTED / f"{tier}.parquet")
+        table.write_atomic(paths[1], summary(tables).to_parquet(index=False, compression="zstd"))
+    return paths
+
+
+def verdicts(tier: str) -> pd.DataFrame:
+    """The committed verdicts; raises FileNotFoundError if the tier has none."""
+    path = EXPECTED / f"verdicts-{tier}.csv"
+    if not path.is_file():
+        raise FileNotFoundError(f"no reference results for tier {tier!r} in {EXPECTED}; smoke and standard have them")
+    return pd.read_csv(path)
+
+
+def markdown(frame: pd.DataFrame) -> str:
+    """The ledger as a Markdown table."""
+    lines = ["| id | claim | origin | measured / bound | verdict |", "|---|---|---|---|---|"]
+    for row in frame.itertuples():
+        ratio = f"{row.measured:.3g} / {row.bound:.3g}"
+        lines.append(f"| {row.id} | {row.statement} | {row.origin} | {ratio} | {row.verdict} |")
+    return "\n".join(lines)
 
 
 def differences(tables: dict[str, pd.DataFrame], tier: str) -> list[str]:
@@ -34,10 +62,20 @@ def differences(tables: dict[str, pd.DataFrame], tier: str) -> list[str]:
 
     Raises FileNotFoundError if the tier has no committed reference.
     """
-    path = EXPECTED / f"{tier}.parquet"
-    if not path.is_file():
-        raise FileNotFoundError(f"no reference results for tier {tier!r} in {EXPECTED}; only smoke has them")
-    want, have = pd.read_parquet(path), summary(tables)
+    want, have = verdicts(tier), tables["verdicts"]
+    seen = dict(zip(have["id"], have["verdict"], strict=True))
+    out = [
+        f"verdict of {i}: {verdict} -> {seen.get(i, 'not judged')}"
+        for i, verdict in zip(want["id"], want["verdict"], strict=True)
+        if seen.get(i) != verdict
+    ]
+    if tier in WITH_NUMBERS:
+        out += number_differences(pd.read_parquet(EXPECTED / f"{tier}.parquet"), summary(tables))
+    return out
+
+
+def number_differences(want: pd.DataFrame, have: pd.DataFrame) -> list[str]:
+    """Columns in which two summaries differ, with the first run that does."""
     if list(want[KEYS].itertuples(index=False)) != list(have[KEYS].itertuples(index=False)):
         return [f"the runs differ: {len(want)} in the reference, {len(have)} here"]
     out = []

@@ -73,9 +73,11 @@ def context(plan: Plan, tables: dict[str, pd.DataFrame], seconds: dict[str, floa
         tier=plan.tier.name,
         sets=plan.tier.sets,
         counts=counts,
+        controls=int((verdicts["expected"] == "FAIL").sum()) if len(verdicts) else 0,
         runs=sum(len(table.final(tables[s])) for s in plan.sweeps),
         claims=claim_rows(verdicts, seconds, plan.tier.name) if len(verdicts) else [],
         figures=figures,
+        drawn=plan.figures,
         savings=tables["savings"].to_dict("records") if "savings" in tables else [],
         digits=digits_rows(tables["digits"]) if "digits" in tables else [],
         seconds=seconds,
@@ -86,15 +88,15 @@ def context(plan: Plan, tables: dict[str, pd.DataFrame], seconds: dict[str, floa
 
 
 def write(plan: Plan, tables: dict[str, pd.DataFrame], seconds: dict[str, float], out: Path) -> Path:
-    """Write report.html and report.md atomically; returns the path of the HTML."""
+    """Write the HTML and Markdown reports atomically; returns the path of the HTML."""
     shown = context(plan, tables, seconds, out)
-    for name in ("report.html", "report.md"):
+    for kind in ("html", "md"):
         environment = Environment(
             loader=PackageLoader("paper_repro"), undefined=StrictUndefined, trim_blocks=True, lstrip_blocks=True,
-            autoescape=name.endswith("html"),
+            autoescape=kind == "html",
         )  # fmt: skip
         environment.filters["number"] = number
         environment.filters["cell"] = lambda text: str(text).replace("|", "\\|").replace("\n", " ")
-        text = environment.get_template(f"{name}.j2").render(**shown)
-        table.write_atomic(out / name, text.encode())
-    return out / "report.html"
+        text = environment.get_template(f"report.{kind}.j2").render(**shown)
+        table.write_atomic(out / f"report{plan.label}.{kind}", text.encode())
+    return out / f"report{plan.label}.html"

@@ -4,12 +4,13 @@ Nothing random happens here and no sum crosses replications, so results are the 
 any number of threads or processes.
 """
 
+import warnings
 from dataclasses import dataclass
 
 import numpy as np
 
 from sim import codes, draws, log, loop, recorded, streams
-from sim.setup import Setup, build
+from sim.setup import Setup, build, never_opens
 from sim.spec import RunSpec
 
 _ADVICE = {
@@ -20,6 +21,10 @@ _ADVICE = {
 
 class EngineError(RuntimeError):
     """A run ended with a status code; the message names the run and the way out."""
+
+
+class IdleGate(UserWarning):
+    """A gate whose budget is too small against the dimension for it ever to open."""
 
 
 @dataclass(frozen=True)
@@ -38,10 +43,22 @@ def play(spec: RunSpec, *, first: int = 0, compiled: bool = True) -> RunLog:
     Raises EngineError on a bad status and what ``recorded.load`` raises on a bad file.
     """
     g, data = setup_of(spec), data_of(spec)
+    if is_idle(spec, g):
+        warnings.warn(
+            f"{spec.gate.kind} never opens with B = {g.B} in d = {g.d} dimensions (D_B/B >= log(1 + L^2/lam)); "
+            "use more labels, fewer dimensions, or llf_self_paced",
+            IdleGate,
+            stacklevel=2,
+        )
     reps = range(first, first + spec.replications)
     if data is None:
         return RunLog(spec, g, [_play_game(spec, g, rep, compiled) for rep in reps])
     return RunLog(spec, g, [_play_recorded(spec, g, data, rep, compiled) for rep in reps])
+
+
+def is_idle(spec: RunSpec, g: Setup) -> bool:
+    """Whether the run's gate is a potential gate that can never open."""
+    return spec.gate.kind in ("llf_fixed", "llf_paced") and never_opens(g.B, g.d, g.lam, g.L)
 
 
 def data_of(spec: RunSpec) -> recorded.Recorded | None:

@@ -54,6 +54,11 @@ def information(n: float, d: int, lam: float, L: float, vectors: int = 1) -> flo
     return d * math.log1p(n * vectors * L * L / (d * lam))
 
 
+def never_opens(n: float, d: int, lam: float, L: float) -> bool:
+    """True where llf_fixed and llf_paced stay shut for ever: D_B/B >= log(1 + L^2/lam)."""
+    return information(n, d, lam, L) / n >= math.log1p(L * L / lam)
+
+
 def build(spec: RunSpec, d: int | None = None, classes: int | None = None) -> Setup:
     """Turn a checked spec into numbers; a recorded stream brings its own d and class count."""
     k, gate, stream = spec.learner, spec.gate, spec.stream

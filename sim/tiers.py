@@ -39,9 +39,9 @@ TIERS = {
         ),
     ),
     "standard": Tier(
-        "standard", 3, 32768, 4096, 2**18, 8192, ((100_000, 100),), (4, 8, 16, 32),
+        "standard", 3, 32768, 8192, 2**18, 8192, ((100_000, 100),), (4, 8, 16, 32),
         _reps(
-            horizon=48, coverage=600, theorem=30, hard=80, stated=4, witness=12, efficiency=18, followers=24,
+            horizon=48, coverage=600, theorem=30, hard=90, stated=4, witness=24, efficiency=18, followers=48,
             digits=10, peek=30, controls=100,
         ),
     ),

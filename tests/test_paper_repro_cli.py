@@ -58,7 +58,7 @@ def test_run_one_control_end_to_end(tmp_path):
     done = call("run", "--tier", "smoke", "--only", "B14a", "--out", str(tmp_path), "--jobs", "1")
     assert done.returncode == 0, done.stderr
     assert "B14a  FAIL" in done.stdout
-    html = (tmp_path / "report.html").read_text()
+    html = (tmp_path / "report-B14a.html").read_text()
     for word in (
         "B14a",
         "Coverage with the radius scaled by 0.05",
@@ -66,7 +66,7 @@ def test_run_one_control_end_to_end(tmp_path):
         "paper-repro run --tier smoke --only B14a",
     ):
         assert word in html
-    assert "B14a" in (tmp_path / "report.md").read_text()
+    assert "B14a" in (tmp_path / "report-B14a.md").read_text()
     assert "numpy" in (tmp_path / "provenance.json").read_text()
     again = call("run", "--tier", "smoke", "--only", "B14a", "--out", str(tmp_path), "--dry-run")
     assert "4 cached" in again.stdout

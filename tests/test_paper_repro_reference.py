@@ -12,8 +12,12 @@ from sim.spec import RunSpec
 def tables(tmp_path, monkeypatch):
     monkeypatch.setattr(reference, "EXPECTED", tmp_path)
     frame = table.from_logs([("a/0", engine.play(RunSpec(T=30, replications=3), compiled=False))])
-    reference.update({"a": frame}, "smoke")
-    return {"a": frame}
+    row = dict(
+        id="B1", statement="s", origin="o", measured=1.0, bound=2.0, tightness=0.5, verdict="PASS", agreement="PASS"
+    )
+    both = {"a": frame, "verdicts": pd.DataFrame([row])}
+    reference.update(both, "smoke")
+    return both
 
 
 def test_equal_results_have_no_differences(tables):
@@ -24,25 +28,34 @@ def test_equal_results_have_no_differences(tables):
 def test_a_change_is_named(tables, column, change):
     frame = tables["a"].copy()
     frame[column] = frame[column] + change
-    (line,) = reference.differences({"a": frame}, "smoke")
+    (line,) = reference.differences({**tables, "a": frame}, "smoke")
     assert line.startswith(f"{column}: 2 runs differ, first a/0 replication 0")
+
+
+def test_a_changed_or_missing_verdict_is_named(tables):
+    failed = tables["verdicts"].assign(verdict="FAIL")
+    assert reference.differences({**tables, "verdicts": failed}, "smoke") == ["verdict of B1: PASS -> FAIL"]
+    assert "not judged" in reference.differences({**tables, "verdicts": failed[:0]}, "smoke")[0]
 
 
 def test_rounding_is_forgiven_but_missing_runs_are_not(tables):
     frame = tables["a"].copy()
     frame["regret"] *= 1 + 1e-12
-    assert reference.differences({"a": frame}, "smoke") == []
-    assert "the runs differ" in reference.differences({"a": frame[frame["replication"] == 0]}, "smoke")[0]
+    assert reference.differences({**tables, "a": frame}, "smoke") == []
+    less = frame[frame["replication"] == 0]
+    assert "the runs differ" in reference.differences({**tables, "a": less}, "smoke")[0]
 
 
 def test_a_tier_without_reference_is_an_error(tables):
-    with pytest.raises(FileNotFoundError, match="only smoke"):
+    with pytest.raises(FileNotFoundError, match="smoke and standard have them"):
         reference.differences(tables, "paper")
 
 
-def test_the_committed_reference_covers_every_sweep():
+def test_the_committed_reference_covers_every_sweep_and_claim():
     from sim.sweeps import SWEEPS
+    from theory.claims import LEDGER
 
-    path = reference.EXPECTED / "smoke.parquet"
-    runs = pd.read_parquet(path)["run"].str.split("/").str[0]
+    runs = pd.read_parquet(reference.EXPECTED / "smoke.parquet")["run"].str.split("/").str[0]
     assert set(runs) == set(SWEEPS)
+    for tier in ("smoke", "standard"):
+        assert reference.verdicts(tier)["id"].tolist() == [c.id for c in LEDGER]

@@ -12,6 +12,12 @@ def test_readme_session():
     assert failed == 0
 
 
+def test_readme_shows_the_committed_verdicts():
+    from paper_repro import reference
+
+    assert reference.markdown(reference.verdicts("standard")) in README.read_text()
+
+
 def test_readme_names_only_files_that_exist():
     text = README.read_text()
     tree = text[text.index("## Tree") :]

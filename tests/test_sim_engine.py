@@ -399,3 +399,9 @@ def test_open_purse_and_workspace_belong_to_one_run():
     g = build(RunSpec(gate=GateSpec(kind="margin")))
     assert gates.open_purse(g).seen is not gates.open_purse(g).seen
     assert rounds.workspace(g).Phi is not rounds.workspace(g).Phi
+
+
+def test_a_gate_that_can_never_open_is_announced():
+    with pytest.warns(engine.IdleGate, match="llf_paced never opens with B = 5 in d = 60"):
+        rows = engine.play(RunSpec(T=10, B=5, stream=StreamSpec(d=60), gate=GateSpec(kind="llf_paced")), compiled=False)
+    assert rows.rows[0][-1, log.COLUMNS.index("labels")] == 0

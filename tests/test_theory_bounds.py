@@ -7,7 +7,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from sim.setup import information
+from sim.setup import information, never_opens
 from theory import bounds
 
 dims, budgets = st.integers(1, 64), st.integers(1, 10**6)
@@ -76,6 +76,7 @@ def test_proposition_5_crossing():
     assert gap[0] < 0 < gap[-1]
 
 
-def test_idle_gates_are_named():
-    assert bounds.idle(250, 384, 1.0, 1.0)
-    assert not bounds.idle(1000, 8, 1.0, 1.0)
+def test_wide_features_leave_potential_gates_idle():
+    """d = 384, B = 250, lam = 1: never; d = 8, B = 1000: they open."""
+    assert never_opens(250, 384, 1.0, 1.0)
+    assert not never_opens(1000, 8, 1.0, 1.0)

@@ -14,7 +14,6 @@ import math
 import numpy as np
 
 from sim.learners import WIDE, theory_radius
-from sim.setup import information
 
 FLOOR_CONSTANT = math.exp(-0.5) / 8.0
 
@@ -96,8 +95,3 @@ def floor(sigma, T, d, B):
 def trivial(S, L, T):
     """S L T: no policy has more regret; a bound above it says nothing (VACUOUS)."""
     return np.asarray(S) * L * T
-
-
-def idle(B, d, lam, L):
-    """True where llf_fixed and llf_paced never open: D_B/B >= log(1 + L^2/lam)."""
-    return information(B, d, lam, L) / B >= math.log1p(L * L / lam)

@@ -13,6 +13,7 @@ from theory import claims_rate as rate
 from theory.ledger import FAIL, FAMILY_ERROR, REFUTED, Claim, Tables, judge
 
 W26, DERIVED, CLASSICAL, CONTROL = "stated by [W26]", "derived here", "classical", "control"
+W26_CONTROLS = "stated by [W26], controls chosen here"
 W26_CONSTANTS = "stated by [W26], constants derived here"
 THEORY = "theory radius (AYPS 2011, thm 2), delta = 0.05"
 NONE = "no radius constant enters"
@@ -34,7 +35,7 @@ LEDGER: tuple[Claim, ...] = (
     Claim("B5", "rate in d", "R_T grows in d no faster than d^1", W26, "exponent", NONE, ("horizon",), "f2_exponents",
           rate.exponent_d),
     Claim("B6a", "budget", "Labels bought <= B in every run of every gate, also under the evader", W26, "upper", NONE,
-          GAMES, "f6_followers", path.budget),
+          (*GAMES, "digits", "peek"), "f6_followers", path.budget),
     Claim("B6b", "no peeking", "Decisions do not depend on the label of their own round", DERIVED, "upper", NONE,
           ("peek",), "f9_ledger", path.peeking),
     Claim("B7", "theorem 2", "llf_fixed without a cap: at most B labels, and theorem 2's regret bound on E", DERIVED,
@@ -53,7 +54,7 @@ LEDGER: tuple[Claim, ...] = (
           DERIVED, "exponent", NONE, ("hard",), "f2_exponents", rate.exponent_beta),
     *(
         Claim(f"B12{letter}", "label efficiency", f"llf_paced needs fewer labels than {control} in every context",
-              W26, "ordering", NONE, ("efficiency",), "f4_efficiency", labels.efficiency(control))
+              W26_CONTROLS, "ordering", NONE, ("efficiency",), "f4_efficiency", labels.efficiency(control))
         for letter, control in zip("abcd", ("random", "prefix", "margin", "dual"), strict=True)
     ),
     Claim("B13a", "exploitability", "Under the evader llf_fixed and llf_paced buy <= 5 % of B and lose to random",
