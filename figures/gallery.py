@@ -9,6 +9,7 @@ from typing import NamedTuple
 from matplotlib.figure import Figure
 
 from figures import (
+    constants,
     coverage,
     digits,
     efficiency,
@@ -17,6 +18,7 @@ from figures import (
     ledger,
     regret_budget,
     regret_horizon,
+    routing,
     style,
     trace,
 )
@@ -89,6 +91,18 @@ _TEXTS = (
         "The ledger",
         "Measured value over bound of each claim (the line marks 1), with its verdict. Claims without a finite ratio "
         "are marked at the left.",
+    ),
+    (
+        routing,
+        "Where largest-latency-first comes from",
+        "Parallel links, a leader who routes a share β of the flow, largest latency first: total latency over the "
+        "optimum, over random and tight instances, with the two guarantees. The tight examples lie on them.",
+    ),
+    (
+        constants,
+        "The constant that the stated form needs",
+        "With C fitted where every label is bought, the smallest c for each budget ratio on the hard instance, beside "
+        "the derived c(β) and the smallest c that theorem 4 allows any algorithm. All grow like 1/β: none is β-free.",
     ),
 )
 FAMILIES: dict[str, Family] = {

@@ -261,4 +261,4 @@ def doctor(
 
 def main() -> None:
     """Console entry point."""
-    app()
+    app(prog_name="paper-repro")

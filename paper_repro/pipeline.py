@@ -10,11 +10,13 @@ import pandas as pd
 from joblib import Parallel, delayed
 
 from paper_repro import provenance, report
-from paper_repro.plan import Job, Plan
+from paper_repro.plan import Job, Plan, needs_of
 from paper_repro.progress import tracker
 from paper_repro.store import DamagedCache, Store
 from sim import engine, table
-from theory import claims, claims_labels, claims_rate, overlay
+from theory import claims, claims_labels, claims_rate, overlay, studies
+
+INSTANCES = {"smoke": 10, "standard": 70, "paper": 300}  # of each theory study in one seed set
 
 
 @dataclass(frozen=True)
@@ -76,15 +78,24 @@ def keep(frame: pd.DataFrame, path: Path) -> None:
     table.write_atomic(path, frame.to_parquet(index=False, compression="zstd"))
 
 
+def theory_tables(plan: Plan) -> dict[str, pd.DataFrame]:
+    """The tables that theory makes itself, where the plan's claims or figures need them."""
+    needed = set(needs_of(plan))
+    n = INSTANCES[plan.tier.name]
+    makers = {"routing": studies.routing_table, "certificates": studies.certificates_table}
+    return {name: make(plan.tier.sets, n) for name, make in makers.items() if name in needed}
+
+
 def verify(plan: Plan, results: Results) -> Results:
     """Add the verdict table, and the theory tables that figures draw."""
-    tables = dict(results.tables)
+    tables = dict(results.tables) | theory_tables(plan)
     if plan.claims:
         tables["verdicts"] = claims.verify(tables, plan.claims)
     if "horizon" in tables:
         tables["overlay_horizon"] = overlay.horizon(tables["horizon"])
     if "hard" in tables:
         tables["overlay_hard"] = overlay.hard(tables["hard"])
+        tables["constants"] = studies.constants_table(tables["hard"])
     if "horizon" in tables and "hard" in tables:
         tables["exponents"] = claims_rate.exponents(tables, claims.LEVEL)
     if "efficiency" in tables:

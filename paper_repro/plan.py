@@ -57,7 +57,7 @@ def select(only: tuple[str, ...]) -> tuple[tuple[str, ...], tuple[str, ...], tup
         return tuple(ids), tuple(sweeps.SWEEPS), tuple(FAMILIES)
     claims = tuple(c.id for c in LEDGER if c.id in only or c.id.rstrip("abcd") in only)
     drawn = tuple(f for f in FAMILIES if f in only)
-    wanted = {s for c in LEDGER if c.id in claims for s in c.needs} | (set(only) & set(sweeps.SWEEPS))
+    wanted = {s for c in LEDGER if c.id in claims for s in c.needs} | set(only)
     for family in drawn:
         wanted |= sources(family)
         if "verdicts" in FAMILIES[family].needs:
@@ -68,11 +68,22 @@ def select(only: tuple[str, ...]) -> tuple[tuple[str, ...], tuple[str, ...], tup
 
 def sources(family: str) -> set[str]:
     """The sweeps that a figure needs, those behind its theory tables included."""
-    derived = {"overlay_horizon": {"horizon"}, "overlay_hard": {"hard"}, "exponents": {"horizon", "hard"}}
+    derived = {
+        "overlay_horizon": {"horizon"},
+        "overlay_hard": {"hard"},
+        "exponents": {"horizon", "hard"},
+        "constants": {"hard"},
+    }
     out: set[str] = set()
     for need in FAMILIES[family].needs:
         out |= derived.get(need, {need} & set(sweeps.SWEEPS))
     return out
+
+
+def needs_of(plan: Plan) -> list[str]:
+    """Every table that the plan's claims and figures read."""
+    read = [need for c in LEDGER if c.id in plan.claims for need in c.needs]
+    return read + [need for family in plan.figures for need in FAMILIES[family].needs]
 
 
 def make(tier_name: str, only: tuple[str, ...] = (), sets: int | None = None) -> Plan:

@@ -8,7 +8,7 @@ from pathlib import Path
 
 from sim.engine_version import CODE
 
-PACKAGES = ("budgeted-stackelberg", "numpy", "scipy", "numba", "pandas", "pyarrow", "matplotlib", "pydantic")
+PACKAGES = ("budgeted-stackelberg", "numpy", "scipy", "numba", "cvxpy", "pandas", "pyarrow", "matplotlib", "pydantic")
 
 
 def version(package: str) -> str:

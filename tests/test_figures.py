@@ -64,8 +64,13 @@ def theory_tables() -> dict[str, pd.DataFrame]:
         ("d", "ball, T=64", 0.5, 0.4, 0.6, 1.0, np.nan, 1.0, "at most", "B5"),
         ("beta", "llf_paced", -0.3, -0.35, -0.25, -0.5, -0.6, -0.4, "inside", "B11"),
     ]
+    routes = [("linear", 0.5, 1.1, 8 / 7), ("polynomial", 0.5, 1.5, 2.0), ("linear", 1.0, 1.0, 1.0)]
     claims = [("B1", np.nan, "PASS", "PASS"), ("B9b", 3.0, "REFUTED", "REFUTED"), ("B14", 0.0, "PASS", "FAIL")]
     return dict(
+        routing=pd.DataFrame([*routes, ("polynomial", 1.0, 1.0, 1.0)], columns=["kind", "beta", "ratio", "bound"]),
+        constants=pd.DataFrame(
+            dict(beta=[0.1, 0.3, 1.0], C=0.2, c_measured=[9.0, 3.0, 0.0], c_beta=[90.0, 30, 0], c_floor=[1.0, 0, 0])
+        ),
         overlay_horizon=pd.concat(horizon),
         overlay_hard=pd.DataFrame([dict(T=64, d=4, B=b, beta=b / 64) | bounds for b in (8, 32)]),
         exponents=pd.DataFrame(fits, columns=list(exponents.NEEDS["exponents"])),
@@ -115,7 +120,7 @@ def test_a_missing_empty_or_narrow_table_is_named(name, data):
 
 
 def test_families_are_described_and_gates_look_different():
-    assert [name[:2] for name in gallery.FAMILIES] == [f"f{i}" for i in range(1, 10)]
+    assert [name.split("_")[0] for name in gallery.FAMILIES] == [f"f{i}" for i in range(1, 12)]
     assert all(f.name == name and f.title and f.caption and f.needs for name, f in gallery.FAMILIES.items())
     looks = style.GATES.values()
     assert len({look.marker for look in looks}) == len({look.label for look in looks}) == len(looks)

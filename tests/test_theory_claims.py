@@ -5,7 +5,7 @@ import pandas as pd
 import pytest
 
 from sim import engine, sweeps, table, tiers
-from theory import claims, claims_labels, claims_path, claims_rate, overlay
+from theory import claims, claims_labels, claims_path, claims_rate, overlay, studies
 from theory.ledger import FAIL, INCONCLUSIVE, PASS
 
 
@@ -13,10 +13,11 @@ from theory.ledger import FAIL, INCONCLUSIVE, PASS
 def tables():
     """The smoke tier, played once."""
     tier = tiers.TIERS["smoke"]
-    return {
+    played = {
         name: table.from_logs([(f"{name}/{i}", engine.play(s)) for i, s in enumerate(make(tier))])
         for name, make in sweeps.SWEEPS.items()
     }
+    return played | {"routing": studies.routing_table(1, 6), "certificates": studies.certificates_table(1, 5)}
 
 
 @pytest.fixture(scope="module")
@@ -35,7 +36,9 @@ def test_negative_controls_fail(verdicts, control):
 
 
 def test_deterministic_claims_pass_even_on_the_smoke_tier(verdicts):
-    assert (verdicts.loc[["B2", "B3a", "B6a", "B6b", "B7", "B8", "B9a"], "verdict"] == PASS).all()
+    assert (
+        verdicts.loc[["B2", "B3a", "B6a", "B6b", "B7", "B8", "B9a", "L1", "L2", "O1", "O2", "O3"], "verdict"] == PASS
+    ).all()
 
 
 def test_selection_by_id_and_group(tables):
@@ -77,6 +80,17 @@ def test_each_judge_can_fail(tables, sweep, columns, judge):
 
 def claims_path_needs(judge):
     return next(c.needs for c in claims.LEDGER if c.judge is judge)
+
+
+def test_a_wrong_closed_form_fails(tables):
+    wrong = tables["certificates"].assign(error=1e-3)
+    assert studies.agrees("ball")({"certificates": wrong}, claims.LEVEL).outcome == FAIL
+
+
+def test_constants_fall_with_beta(tables):
+    rows = studies.constants_table(tables["hard"])
+    assert rows["c_measured"].is_monotonic_decreasing
+    assert (rows["c_measured"] <= rows["c_beta"]).all()
 
 
 def test_spending_the_last_label_breaks_theorem_3(tables):

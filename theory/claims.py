@@ -10,6 +10,7 @@ import pandas as pd
 from theory import claims_labels as labels
 from theory import claims_path as path
 from theory import claims_rate as rate
+from theory import routing, studies
 from theory.ledger import FAIL, FAMILY_ERROR, REFUTED, Claim, Tables, judge
 
 W26, DERIVED, CLASSICAL, CONTROL = "stated by [W26]", "derived here", "classical", "control"
@@ -63,6 +64,16 @@ LEDGER: tuple[Claim, ...] = (
           DERIVED, "ordering", NONE, ("followers",), "f6_followers", labels.split_no_worse("llf_split_prefix")),
     Claim("B13c", "exploitability", "llf_split (random purse) is no worse than random at equal labels, evader and ball",
           DERIVED, "ordering", NONE, ("followers",), "f6_followers", labels.split_no_worse("llf_split_random")),
+    Claim("L1", "routing", "LLF routing of a fraction beta: total latency <= OPT/beta for any latencies", CLASSICAL,
+          "upper", NONE, ("routing",), "f10_routing", routing.l1),
+    Claim("L2", "routing", "LLF routing, linear latencies: total latency <= 4/(3 + beta) OPT", CLASSICAL, "upper", NONE,
+          ("routing",), "f10_routing", routing.l2),
+    Claim("O1", "oracle", "Optimistic score: closed form = convex program to 1e-6", CLASSICAL, "certificate", NONE,
+          ("certificates",), "f9_ledger", studies.agrees("optimism")),
+    Claim("O2", "oracle", "Ball best response: closed form = cone program to 1e-6", DERIVED, "certificate", NONE,
+          ("certificates",), "f9_ledger", studies.agrees("ball")),
+    Claim("O3", "oracle", "Hindsight labels: the B largest latencies = linear program to 1e-6", DERIVED, "certificate",
+          NONE, ("certificates",), "f9_ledger", studies.agrees("hindsight")),
     Claim("B14a", "control", "Coverage with the radius scaled by 0.05", CONTROL, "coverage",
           "scaled radius, c = 0.05", ("controls",), "f7_coverage", path.coverage_control, expected=FAIL),
     Claim("B14b", "control", "No peeking, for a gate that peeks", CONTROL, "upper", NONE, ("peek",), "f9_ledger",

@@ -1,0 +1,83 @@
+"""Tables that theory makes itself: routing instances, closed forms against certified programs.
+
+routing       Roughgarden's guarantees on random and tight instances (claims L1, L2)
+certificates  closed forms of the simulator against convex programs (claims O1-O3)
+constants     the stated form's smallest constants over the hard instance's runs
+"""
+
+import numpy as np
+import pandas as pd
+
+from sim import followers
+from sim.table import final
+from theory import oracles, oracles_allocation, oracles_fit
+from theory.ledger import Finding, Tables, within
+from theory.routing import ratios
+
+SHARES = (0.02, 0.05, 0.1, 0.2, 0.3, 0.5, 0.7, 0.9, 1.0)
+TOLERANCE = 1e-6
+
+
+def routing_table(sets: int, n: int) -> pd.DataFrame:
+    """llf/OPT of n random and all tight instances in each seed set (``routing.ratios``)."""
+    return pd.concat([ratios(n, seed, SHARES) for seed in range(sets)], ignore_index=True)
+
+
+def optimism_pair(rng: np.random.Generator) -> tuple[float, float, float]:
+    """(closed form, certified value, gap) of one optimism program, d from 1 to 12."""
+    d = int(rng.integers(1, 13))
+    Z = rng.normal(size=(int(rng.integers(0, 40)), d))
+    V, theta, phi, alpha = np.eye(d) + Z.T @ Z, rng.normal(size=d), rng.normal(size=d), float(rng.uniform(0, 5))
+    found = oracles.optimism(theta, V, alpha, phi)
+    closed = float(theta @ phi + alpha * np.sqrt(phi @ np.linalg.solve(V, phi)))
+    return closed, found.value, found.gap
+
+
+def ball_pair(rng: np.random.Generator) -> tuple[float, float, float]:
+    """(payoff of ``followers.ball``, certified value, gap) of one best response, d from 1 to 12."""
+    d = int(rng.integers(1, 13))
+    theta, truth, z = rng.normal(size=d), rng.normal(size=d), np.zeros(d)
+    found = oracles.ball_response(theta, truth, 1.0)
+    followers.ball(theta, truth, 1.0, z)
+    return float(truth @ z), found.value, found.gap
+
+
+def hindsight_pair(rng: np.random.Generator) -> tuple[float, float, float]:
+    """(sum of the B largest latencies, certified optimum, gap) of one allocation program."""
+    latencies = rng.gamma(1.0, size=int(rng.integers(1, 200)))
+    B = int(rng.integers(1, len(latencies) + 1))
+    found = oracles_allocation.hindsight_labels(latencies, B)[0]
+    return float(np.sort(latencies)[-B:].sum()), found.value, found.gap
+
+
+PAIRS = {"optimism": optimism_pair, "ball": ball_pair, "hindsight": hindsight_pair}
+
+
+def certificates_table(sets: int, n: int) -> pd.DataFrame:
+    """n instances of each pair in each seed set: closed form, certified value, relative error, gap."""
+    rows = []
+    for seed in range(sets):
+        for index, (name, make) in enumerate(PAIRS.items()):
+            rng = np.random.default_rng([seed, index])
+            for instance in range(n):
+                closed, certified, gap = make(rng)
+                error = abs(closed - certified) / (1.0 + abs(certified))
+                rows.append((seed, name, instance, closed, certified, error, gap))
+    return pd.DataFrame(rows, columns=["seed", "oracle", "instance", "closed", "certified", "error", "gap"])
+
+
+def agrees(name: str):
+    """Judge of one closed form: its largest relative error against the program is below 1e-6."""
+
+    def judge(tables: Tables, level: float) -> Finding:
+        rows = tables["certificates"]
+        rows = rows[rows["oracle"] == name]
+        one = pd.Series(1.0, rows.index)
+        return within(rows["error"], TOLERANCE * one, np.inf * one, f"largest gap {rows['gap'].max():.1e}")
+
+    return judge
+
+
+def constants_table(hard: pd.DataFrame) -> pd.DataFrame:
+    """``oracles_fit.smallest_constants`` over the final rows of the hard instance's sweep."""
+    return oracles_fit.smallest_constants(final(hard))
