@@ -247,6 +247,26 @@ def compare(
 
 
 @command()
+def falsify(
+    claim: Annotated[
+        list[str] | None, typer.Option("--claim", help="Claim id; may be repeated (default: all).")
+    ] = None,
+    minutes: Annotated[float, typer.Option("--minutes", help="Wall clock for the whole search.")] = 2.0,
+    out: Out = None,
+    seed: Annotated[int, typer.Option("--seed", min=0, help="Seed of the search.")] = 0,
+) -> int:
+    """Search for the instances that come nearest to breaking a bound; exit code 1 if one is broken."""
+    from paper_repro import store
+    from paper_repro.falsify import run as search
+    from theory.falsify_space import TARGETS
+
+    folder = out or Path("results")
+    store.ensure_writable(folder)
+    found = search(tuple(claim or TARGETS), minutes, folder, seed)
+    return 1 if any(f.ratio > 1.0 + 1e-9 for f in found) else 0
+
+
+@command()
 def doctor(
     out: Annotated[Path, typer.Option("--out", help="Output folder to examine.")] = Path("results/standard"),
 ) -> int:

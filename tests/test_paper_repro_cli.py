@@ -169,3 +169,16 @@ def test_wrong_configuration_is_explained(tmp_path, text, message):
     assert done.returncode == 2
     assert message in done.stderr
     assert "Traceback" not in done.stderr
+
+
+def test_falsify_saves_a_replayable_instance(tmp_path):
+    done = call("falsify", "--claim", "B7", "--minutes", "0.03", "--out", str(tmp_path))
+    assert done.returncode == 0, done.stderr
+    assert "measured/bound 0." in done.stdout
+    assert (tmp_path / "falsify" / "B7.json").is_file()
+
+
+def test_falsify_names_the_valid_claims(tmp_path):
+    done = call("falsify", "--claim", "B99", "--out", str(tmp_path))
+    assert done.returncode == 2
+    assert "valid: B2" in done.stderr

@@ -10,6 +10,7 @@
                 in hindsight; oracles_fit: flows, fixed scorers, smallest constants
     routing     Roughgarden's links, where LLF comes from
     studies     tables that theory makes itself from these
+    falsify     search for the instance that comes nearest to breaking a bound; falsify_space: where
     overlay     bounds on the grid of a results table, as tables, so that figures need no theory
 
 Theory never runs a simulation: it reads results tables (``sim.table``).  cvxpy is imported by
