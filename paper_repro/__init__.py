@@ -7,6 +7,7 @@ progress    a bar with time left on a terminal, plain lines elsewhere
 provenance  versions, commit, machine, seconds
 report      HTML and Markdown from tables and figures
 reference   comparison with the committed reference results
+falsify     the search for worst instances, with the real engine
 doctor      what this machine has, and whether it can run
 cli         the command line
 """
