@@ -1,7 +1,6 @@
 """Family 8: real digits; held-out accuracy and mistakes on both clocks against labels bought."""
 
 import pandas as pd
-from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 
 from figures import style
@@ -26,7 +25,7 @@ def draw(tables: Tables) -> Figure:
     figure = style.blank(19, 6.8)
     for ax, (column, (name, title)) in zip(figure.subplots(1, 3), PANELS.items(), strict=True):
         means = summary(runs, ["gate", "B"], column)
-        _panel(ax, means.assign(labels=labels))
+        style.label_curves(ax, means.assign(labels=labels))
         if column == "regret":
             style.log_limits(ax, means["mean"], 1.2)
         else:
@@ -40,12 +39,3 @@ def draw(tables: Tables) -> Figure:
 def _range(mean: pd.Series) -> tuple[float, float]:
     pad = 0.06 * max(float(mean.max() - mean.min()), 0.1)
     return max(float(mean.min()), 0.0) - pad, float(mean.max()) + pad
-
-
-def _panel(ax: Axes, means: pd.DataFrame) -> None:
-    for gate in style.gate_order(means["gate"]):
-        rows = means[means["gate"] == gate].sort_values("B")
-        style.bars(ax, gate, rows["labels"], rows["mean"], rows["low"], rows["high"])
-        if gate == "always":
-            ax.axhline(rows["mean"].iloc[-1], color="black", linestyle=":", linewidth=1.2)
-    style.labels_axis(ax)

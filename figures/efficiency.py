@@ -1,7 +1,5 @@
 """Family 4: regret against the labels that each gate really bought, a panel for each context."""
 
-import pandas as pd
-from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 
 from figures import style
@@ -30,7 +28,7 @@ def draw(tables: Tables) -> Figure:
     labels = summary(runs, ["context", "gate", "B"], "labels")
     means["labels"] = labels["mean"]
     for ax, context in zip(axes, contexts, strict=False):
-        _panel(ax, means[means["context"] == context])
+        style.label_curves(ax, means[means["context"] == context])
         style.log_limits(ax, means["mean"], 1.4)
         style.dress(ax, "mean labels bought (labels)", style.LABELS["regret"], CONTEXTS.get(context, context))
     for ax in axes[len(contexts) :]:
@@ -38,12 +36,3 @@ def draw(tables: Tables) -> Figure:
     handles = [*style.gate_handles(means["gate"]), style.line("regret with every label bought", "black", ":")]
     style.legend_right(figure, handles, "mean and 95 % interval")
     return figure
-
-
-def _panel(ax: Axes, means: pd.DataFrame) -> None:
-    for gate in style.gate_order(means["gate"]):
-        rows = means[means["gate"] == gate].sort_values("B")
-        style.bars(ax, gate, rows["labels"], rows["mean"], rows["low"], rows["high"])
-        if gate == "always":
-            ax.axhline(rows["mean"].iloc[-1], color="black", linestyle=":", linewidth=1.2)
-    style.labels_axis(ax)

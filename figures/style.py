@@ -8,6 +8,7 @@ from collections.abc import Iterable
 from typing import Any, NamedTuple
 
 import numpy as np
+import pandas as pd
 from matplotlib.axes import Axes
 from matplotlib.backends.backend_agg import FigureCanvasAgg
 from matplotlib.figure import Figure
@@ -168,3 +169,16 @@ def labels_axis(ax: Axes) -> None:
     """Log x axis for label counts on which no label at all still has a place."""
     ax.set_xscale("symlog", linthresh=1, linscale=0.5)
     ax.set_xlim(left=-0.2)
+
+
+def label_curves(ax: Axes, means: pd.DataFrame) -> None:
+    """One line a gate through its budgets against labels bought; a dotted line where every label is.
+
+    Columns gate, B, labels, mean, low, high.
+    """
+    for gate in gate_order(means["gate"]):
+        rows = means[means["gate"] == gate].sort_values("B")
+        bars(ax, gate, rows["labels"], rows["mean"], rows["low"], rows["high"])
+        if gate == "always":
+            ax.axhline(rows["mean"].iloc[-1], color="black", linestyle=":", linewidth=1.2)
+    labels_axis(ax)

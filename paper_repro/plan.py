@@ -6,7 +6,7 @@ from dataclasses import dataclass
 from figures.gallery import FAMILIES
 from sim import sweeps, tiers
 from sim.spec import RunSpec, one_of
-from theory.claims import LEDGER
+from theory.claims import LEDGER, chosen
 
 SECONDS_PER_UNIT = 2.5e-6  # one round at d <= 16 on one core; only used for estimates
 SECONDS_PER_CONFIGURATION = 0.02
@@ -49,13 +49,13 @@ def tier_of(name: str, sets: int | None) -> tiers.Tier:
 def select(only: tuple[str, ...]) -> tuple[tuple[str, ...], tuple[str, ...], tuple[str, ...]]:
     """(claims, sweeps, figures) of a selection of claim, sweep and figure ids; all if empty."""
     ids = [c.id for c in LEDGER]
-    groups = tuple(dict.fromkeys(i.rstrip("abcd") for i in ids))
+    groups = tuple(c.group for c in LEDGER)
     valid = tuple(dict.fromkeys((*ids, *groups, *sweeps.SWEEPS, *FAMILIES)))
     for name in only:
         one_of("id", valid).func(name)  # type: ignore[call-arg]
     if not only:
         return tuple(ids), tuple(sweeps.SWEEPS), tuple(FAMILIES)
-    claims = tuple(c.id for c in LEDGER if c.id in only or c.id.rstrip("abcd") in only)
+    claims = tuple(c.id for c in chosen(only))
     drawn = tuple(f for f in FAMILIES if f in only)
     wanted = {s for c in LEDGER if c.id in claims for s in c.needs} | set(only)
     for family in drawn:

@@ -7,8 +7,10 @@ from dataclasses import dataclass
 class Tier:
     """Sizes of a tier: seed sets, horizons, and replications of each sweep in one seed set.
 
-    They are chosen before any verdict is looked at, except for the replications, which are set so
-    that one seed set alone can decide: an interval that straddles stays INCONCLUSIVE.
+    Two things were set after looking at verdicts.  Replications were raised until one seed set
+    alone could decide most claims (an interval that straddles stays INCONCLUSIVE).  T_hard was
+    set so that B/d >= 10 at the smallest beta: at B/d = 5 the exponent in beta of ``periodic`` was
+    -0.60 [-0.62, -0.58] and B11 INCONCLUSIVE.
     """
 
     name: str

@@ -182,3 +182,16 @@ def test_falsify_names_the_valid_claims(tmp_path):
     done = call("falsify", "--claim", "B99", "--out", str(tmp_path))
     assert done.returncode == 2
     assert "valid: B2" in done.stderr
+
+
+def test_a_failed_run_or_oracle_is_a_message_and_a_defect_is_not_hidden(capsys):
+    from paper_repro import cli
+    from sim.engine import EngineError
+
+    def fail(error):
+        raise error
+
+    assert cli.call(lambda: fail(EngineError("the inverse design drifted"))) == 2
+    assert "error: the inverse design drifted" in capsys.readouterr().err
+    with pytest.raises(RuntimeError, match="a defect"):
+        cli.call(lambda: fail(RuntimeError("a defect")))

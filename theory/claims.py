@@ -88,7 +88,11 @@ INTERVAL_KINDS = ("coverage", "exponent", "ordering")
 LEVEL = FAMILY_ERROR / sum(c.kind in INTERVAL_KINDS for c in LEDGER)
 
 
+def chosen(ids: tuple[str, ...]) -> tuple[Claim, ...]:
+    """The claims whose id or group is one of ``ids``."""
+    return tuple(c for c in LEDGER if c.id in ids or c.group in ids)
+
+
 def verify(tables: Tables, ids: tuple[str, ...] = ()) -> pd.DataFrame:
-    """One verdict row for each claim (or for those whose id is, or starts with, one of ``ids``)."""
-    chosen = [c for c in LEDGER if not ids or any(c.id == i or c.id.rstrip("abcd") == i for i in ids)]
-    return pd.DataFrame([judge(c, tables, LEVEL) for c in chosen])
+    """One verdict row for each claim, or for the chosen ones."""
+    return pd.DataFrame([judge(c, tables, LEVEL) for c in (chosen(ids) if ids else LEDGER)])

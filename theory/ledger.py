@@ -51,6 +51,11 @@ class Claim:
     judge: Callable[[Tables, float], Finding]
     expected: str = PASS
 
+    @property
+    def group(self) -> str:
+        """The id without the letter of its reading: B9 for B9a and B9b."""
+        return self.id.rstrip("abcd")
+
 
 def within(measured: pd.Series, bound: pd.Series, trivial: pd.Series, detail: str) -> Finding:
     """Finding of a deterministic inequality measured <= bound in every row.
