@@ -44,6 +44,10 @@ GATES: dict[str, Look] = {
     "periodic": Look("periodic", "#6F6F6F", "d", ":"),
     "dual": Look("dual", "#8C510A", "H", "-."),
     "bbq": Look("BBQ", "#BF9B5F", "8", "-."),
+    "width": Look("width", "#543005", "1", "-."),
+    "entropy": Look("entropy", "#B8860B", "2", "-."),
+    "ratio": Look("gap / width, paced", "#44AA99", "3", "-"),
+    "llf_regret_scaled": Look("LLF regret, scaled radius", "#117733", "4", ":"),
 }
 FOLLOWERS: dict[str, Look] = {
     "iid": Look("iid", "#56B4E9", "o", "-"),
@@ -52,6 +56,8 @@ FOLLOWERS: dict[str, Look] = {
     "ball": Look("ball", "#0072B2", "D", "-"),
     "evader": Look("evader", "#D55E00", "v", "--"),
     "hard_instance": Look("hard instance", "#E69F00", "P", "-"),
+    "patient": Look("patient (plans)", "#332288", "X", "-"),
+    "schedule": Look("schedule", "#777777", "p", ":"),
 }
 SEQUENCE = ("#0072B2", "#D55E00", "#009E73", "#CC79A7", "#E69F00", "#56B4E9", "#882255")
 GOOD, BAD, OPEN, GUIDE = "#0072B2", "#D55E00", "#E69F00", "#777777"

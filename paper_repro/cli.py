@@ -80,22 +80,9 @@ def _prepare(tier: str, only: list[str] | None, seeds: int | None, out: Path | N
 
 
 def _dry(made, folder: Path, jobs: int) -> None:  # type: ignore[no-untyped-def]
-    from paper_repro.store import Store
+    from paper_repro.dry import describe
 
-    store = Store(folder)
-    total = 0.0
-    for name in made.sweeps:
-        mine = [j for j in made.jobs if j.sweep == name]
-        missing = [j for j in mine if not store.has(j.spec)]
-        seconds = sum(j.seconds for j in missing)
-        total += seconds
-        print(
-            f"{name:<12} {len(mine):>5} configurations, {len(mine) - len(missing):>5} cached, "
-            f"{seconds:>8.0f} core s to play"
-        )
-    print(f"claims: {' '.join(made.claims) or 'none'}")
-    print(f"figures: {' '.join(made.figures) or 'none'}")
-    print(f"about {total / jobs / 60:.1f} minutes on {jobs} threads; output in {folder}")
+    print("\n".join(describe(made, folder, jobs)))
 
 
 def _print_verdicts(frame) -> int:  # type: ignore[no-untyped-def]
@@ -219,12 +206,15 @@ def report(
 def list_() -> int:
     """Print the ids of sweeps, claims, figures, gates and followers."""
     from figures.gallery import FAMILIES
+    from paper_repro.catalogue import STUDIES
     from sim import codes, sweeps, tiers
     from theory.claims import LEDGER
 
     for name, make in sweeps.SWEEPS.items():
         sizes = ", ".join(f"{t}: {len(make(tier))}" for t, tier in tiers.TIERS.items())
         print(f"sweep  {name:<12} {(make.__doc__ or '').strip().splitlines()[0]} ({sizes} configurations)")
+    for study in STUDIES:
+        print(f"study  {study}")
     for claim in LEDGER:
         print(f"claim  {claim.id:<12} {claim.statement} [{claim.origin}; {claim.kind}]")
     for name, family in FAMILIES.items():
@@ -272,6 +262,14 @@ def falsify(
     store.ensure_writable(folder)
     found = search(tuple(claim or TARGETS), minutes, folder, seed)
     return 1 if any(f.ratio > 1.0 + 1e-9 for f in found) else 0
+
+
+@app.command("llm", context_settings=dict(allow_extra_args=True, ignore_unknown_options=True), add_help_option=False)
+def llm_(context: typer.Context) -> None:
+    """Play the gates on a pretrained model (options of python -m llm), judge claims M1-M4, draw a picture."""
+    from paper_repro import llm_command
+
+    raise typer.Exit(call(lambda: llm_command.run(context.args)))
 
 
 @command()

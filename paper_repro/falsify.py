@@ -8,9 +8,10 @@ import pandas as pd
 
 from sim import engine, table
 from sim.spec import RunSpec
-from theory import falsify
+from theory import falsify, simplest
 from theory.falsify_space import target_of
 
+INSTANCES = Path(__file__).parent / "expected" / "instances"  # the tightest instance found for each bound
 UNLIMITED = 10**9  # evaluations; the wall clock ends the search
 SIMPLIFY = 300  # plays spent on a simpler instance of the same ratio
 
@@ -43,7 +44,7 @@ def run(claims: tuple[str, ...], minutes: float, out: Path, seed: int = 0) -> li
     for target in targets:
         start = time.monotonic()
         best = falsify.search(target, play, UNLIMITED, seed, 60.0 * minutes / len(targets))
-        best = falsify.shrink(target, best.spec, play, keep=best.ratio, evaluations=SIMPLIFY)
+        best = simplest.simplest(target, best.spec, play, keep=best.ratio, evaluations=SIMPLIFY)
         path = out / "falsify" / f"{target.claim}.json"
         falsify.save(best, path)
         broken = "  BROKEN" if best.ratio > 1.0 + 1e-9 else ""

@@ -9,14 +9,12 @@ from pathlib import Path
 import pandas as pd
 from joblib import Parallel, delayed
 
-from paper_repro import provenance, report
-from paper_repro.plan import Job, Plan, needs_of
+from paper_repro import catalogue, cells, provenance, report
+from paper_repro.plan import Job, Plan
 from paper_repro.progress import tracker
 from paper_repro.store import DamagedCache, Store
 from sim import engine, table
-from theory import claims, claims_labels, claims_rate, overlay, studies
-
-INSTANCES = {"smoke": 10, "standard": 70, "paper": 300}  # of each theory study in one seed set
+from theory import claims
 
 
 @dataclass(frozen=True)
@@ -70,7 +68,10 @@ def simulate(plan: Plan, out: Path, jobs: int) -> Results:
             print(
                 f"note: {', '.join(sorted(idle))} can never open in some of {name} (B too small against d)", flush=True
             )
-    return Results(tables, seconds_of, out)
+    frames, spent = cells.play_all(plan.tier, plan.studies, out, jobs)
+    for name, frame in frames.items():
+        keep(frame, out / "tables" / f"{name}.parquet")
+    return Results(tables | frames, seconds_of | spent, out)
 
 
 def keep(frame: pd.DataFrame, path: Path) -> None:
@@ -78,28 +79,11 @@ def keep(frame: pd.DataFrame, path: Path) -> None:
     table.write_atomic(path, frame.to_parquet(index=False, compression="zstd"))
 
 
-def theory_tables(plan: Plan) -> dict[str, pd.DataFrame]:
-    """The tables that theory makes itself, where the plan's claims or figures need them."""
-    needed = set(needs_of(plan))
-    n = INSTANCES[plan.tier.name]
-    makers = {"routing": studies.routing_table, "certificates": studies.certificates_table}
-    return {name: make(plan.tier.sets, n) for name, make in makers.items() if name in needed}
-
-
 def verify(plan: Plan, results: Results) -> Results:
-    """Add the verdict table, and the theory tables that figures draw."""
-    tables = dict(results.tables) | theory_tables(plan)
+    """Add the derived tables and the verdict table."""
+    tables = dict(results.tables) | catalogue.derive(results.tables)
     if plan.claims:
         tables["verdicts"] = claims.verify(tables, plan.claims)
-    if "horizon" in tables:
-        tables["overlay_horizon"] = overlay.horizon(tables["horizon"])
-    if "hard" in tables:
-        tables["overlay_hard"] = overlay.hard(tables["hard"])
-        tables["constants"] = studies.constants_table(tables["hard"])
-    if "horizon" in tables and "hard" in tables:
-        tables["exponents"] = claims_rate.exponents(tables, claims.LEVEL)
-    if "efficiency" in tables:
-        tables["savings"] = claims_labels.savings(tables, claims.LEVEL)
     for name in tables.keys() - results.tables.keys():
         keep(tables[name], results.out / "tables" / f"{name}{plan.label if name == 'verdicts' else ''}.parquet")
     note = dict(provenance.collect(), tier=plan.tier.name, seed_sets=plan.tier.sets, seconds=results.seconds)

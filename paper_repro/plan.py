@@ -4,6 +4,7 @@ import dataclasses
 from dataclasses import dataclass
 
 from figures.gallery import FAMILIES
+from paper_repro.catalogue import STUDIES, closure, sources
 from sim import sweeps, tiers
 from sim.spec import RunSpec, one_of
 from theory.claims import LEDGER, chosen
@@ -30,6 +31,7 @@ class Plan:
     jobs: tuple[Job, ...]
     claims: tuple[str, ...]
     figures: tuple[str, ...]
+    studies: tuple[str, ...] = ()
     label: str = ""  # "" for everything, "-B8-hard" for a selection, so that it overwrites nothing
 
     @property
@@ -46,53 +48,35 @@ def tier_of(name: str, sets: int | None) -> tiers.Tier:
     return tier if sets is None else dataclasses.replace(tier, sets=sets)
 
 
-def select(only: tuple[str, ...]) -> tuple[tuple[str, ...], tuple[str, ...], tuple[str, ...]]:
-    """(claims, sweeps, figures) of a selection of claim, sweep and figure ids; all if empty."""
+def select(only: tuple[str, ...]) -> tuple[tuple[str, ...], set[str], tuple[str, ...]]:
+    """(claims, sweeps and studies, figures) of a selection of their ids; all if empty."""
     ids = [c.id for c in LEDGER]
     groups = tuple(c.group for c in LEDGER)
-    valid = tuple(dict.fromkeys((*ids, *groups, *sweeps.SWEEPS, *FAMILIES)))
+    valid = tuple(dict.fromkeys((*ids, *groups, *sweeps.SWEEPS, *STUDIES, *FAMILIES)))
     for name in only:
         one_of("id", valid).func(name)  # type: ignore[call-arg]
     if not only:
-        return tuple(ids), tuple(sweeps.SWEEPS), tuple(FAMILIES)
+        return tuple(ids), {*sweeps.SWEEPS, *STUDIES}, tuple(FAMILIES)
     claims = tuple(c.id for c in chosen(only))
     drawn = tuple(f for f in FAMILIES if f in only)
-    wanted = {s for c in LEDGER if c.id in claims for s in c.needs} | set(only)
+    wanted = closure(s for c in LEDGER if c.id in claims for s in c.needs) | set(only)
     for family in drawn:
         wanted |= sources(family)
         if "verdicts" in FAMILIES[family].needs:
             claims = tuple(ids)
-            wanted |= {s for c in LEDGER for s in c.needs}
-    return claims, tuple(s for s in sweeps.SWEEPS if s in wanted), drawn
-
-
-def sources(family: str) -> set[str]:
-    """The sweeps that a figure needs, those behind its theory tables included."""
-    derived = {
-        "overlay_horizon": {"horizon"},
-        "overlay_hard": {"hard"},
-        "exponents": {"horizon", "hard"},
-        "constants": {"hard"},
-    }
-    out: set[str] = set()
-    for need in FAMILIES[family].needs:
-        out |= derived.get(need, {need} & set(sweeps.SWEEPS))
-    return out
-
-
-def needs_of(plan: Plan) -> list[str]:
-    """Every table that the plan's claims and figures read."""
-    read = [need for c in LEDGER if c.id in plan.claims for need in c.needs]
-    return read + [need for family in plan.figures for need in FAMILIES[family].needs]
+            wanted |= closure(s for c in LEDGER for s in c.needs)
+    return claims, wanted, drawn
 
 
 def make(tier_name: str, only: tuple[str, ...] = (), sets: int | None = None) -> Plan:
     """Build the plan of a command; ValueError names an unknown tier or id and the nearest."""
     tier = tier_of(tier_name, sets)
-    claims, names, drawn = select(only)
+    claims, wanted, drawn = select(only)
+    names = [s for s in sweeps.SWEEPS if s in wanted]
     jobs = tuple(
         Job(name, f"{name}/{i}", spec, SECONDS_PER_UNIT * sweeps.cost(spec) + SECONDS_PER_CONFIGURATION)
         for name in names
         for i, spec in enumerate(sweeps.SWEEPS[name](tier))
     )
-    return Plan(tier, jobs, claims, drawn, "".join(f"-{name}" for name in only))
+    studies = tuple(s for s in STUDIES if s in wanted)
+    return Plan(tier, jobs, claims, drawn, studies, "".join(f"-{name}" for name in only))

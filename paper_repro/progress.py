@@ -14,8 +14,8 @@ PLAIN_EVERY = 10.0
 class Plain:
     """Lines for logs: what is done, in work units, and an estimate of what is left."""
 
-    def __init__(self, total: float, count: int) -> None:
-        self.total, self.count = total, count
+    def __init__(self, total: float, count: int, what: str) -> None:
+        self.total, self.count, self.what = total, count, what
         self.done, self.finished, self.start = 0.0, 0, time.monotonic()
         self.shown = self.start
 
@@ -27,7 +27,7 @@ class Plain:
         if now - self.shown >= PLAIN_EVERY or self.finished == self.count:
             self.shown = now
             left = (now - self.start) * (self.total - self.done) / max(self.done, 1e-9)
-            print(f"  {self.finished}/{self.count} configurations, about {left:.0f} s left ({label})", flush=True)
+            print(f"  {self.finished}/{self.count} {self.what}, about {left:.0f} s left ({label})", flush=True)
 
 
 class Bar:
@@ -43,10 +43,10 @@ class Bar:
 
 
 @contextmanager
-def tracker(total: float, count: int) -> Iterator[Plain | Bar]:
+def tracker(total: float, count: int, what: str = "configurations") -> Iterator[Plain | Bar]:
     """The progress display that fits standard output."""
     if not sys.stdout.isatty():
-        yield Plain(total, count)
+        yield Plain(total, count, what)
         return
     columns = (
         TextColumn("{task.description:<14}"),

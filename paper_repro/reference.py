@@ -1,9 +1,11 @@
 """Committed reference results: verdicts of a tier, and for the smoke tier its numbers.
 
 Decisions and counts are compared exactly, floats to 1e-9; the README's table is ``markdown`` of the
-standard tier's verdicts.
+standard tier's verdicts.  ``SHIPPED`` tables were measured once (their .json says where and how) and
+are shown as reference results: times of a benchmark, runs of a language model.
 """
 
+import json
 from pathlib import Path
 
 import numpy as np
@@ -19,6 +21,7 @@ CLOSE = ["regret", "regret_queried", "psi", "radius", "conf_ratio_max", "latency
 TOLERANCE = 1e-9
 VERDICT = ["id", "statement", "origin", "measured", "bound", "tightness", "verdict", "agreement"]
 WITH_NUMBERS = ("smoke",)
+SHIPPED = ("bench_preference", "llm_runs", "llm_times")
 
 
 def summary(tables: dict[str, pd.DataFrame]) -> pd.DataFrame:
@@ -46,6 +49,16 @@ def verdicts(tier: str) -> pd.DataFrame:
     if not path.is_file():
         raise FileNotFoundError(f"no reference results for tier {tier!r} in {EXPECTED}; smoke and standard have them")
     return pd.read_csv(path)
+
+
+def shipped(name: str) -> pd.DataFrame:
+    """A committed table of reference measurements."""
+    return pd.read_csv(EXPECTED / f"{name}.csv")
+
+
+def origin(name: str) -> dict[str, str]:
+    """Where, how and with what a shipped table was measured."""
+    return json.loads((EXPECTED / f"{name}.json").read_text())
 
 
 def markdown(frame: pd.DataFrame) -> str:

@@ -9,10 +9,10 @@ import pandas as pd
 from jinja2 import Environment, PackageLoader, StrictUndefined
 
 from figures.gallery import FAMILIES
-from paper_repro import provenance
+from paper_repro import provenance, reference
 from paper_repro.plan import Plan
 from sim import table
-from theory import claims
+from theory import claims, claims_llm
 from theory.claims import LEDGER
 
 
@@ -61,6 +61,33 @@ def digits_rows(frame: pd.DataFrame) -> list[dict]:
     return out
 
 
+SHARES = (0.9, 0.95, 0.99)
+
+
+def text_rows(runs: pd.DataFrame) -> list[dict]:
+    """Labels needed for each share of the all-labels accuracy, a row for each gate and stream."""
+    out = []
+    names = ["data", "mode", "stream", "gate"]
+    for key, own in claims_llm.needed_labels(runs, SHARES).groupby(names, sort=True):
+        cells = [
+            f"{number(r['labels'])} [{number(r['least'])}, {number(r['most'])}], {r['reached']} of {r['of']}"
+            if r["reached"]
+            else f"0 of {r['of']}"
+            for r in own.to_dict("records")
+        ]
+        if any(own["reached"]):
+            out.append(dict(zip(names, key, strict=True)) | dict(cells=cells))
+    return out
+
+
+def shown_references(plan: Plan) -> dict[str, dict[str, str]]:
+    """Where the shipped tables that this report shows come from."""
+    read = {n for f in plan.figures for n in FAMILIES[f].needs} | {
+        n for c in LEDGER if c.id in plan.claims for n in c.needs
+    }
+    return {name: reference.origin(name) for name in reference.SHIPPED if name in read}
+
+
 def context(plan: Plan, tables: dict[str, pd.DataFrame], seconds: dict[str, float], out: Path) -> dict:
     """Everything that the templates show."""
     verdicts = tables.get("verdicts", pd.DataFrame())
@@ -80,6 +107,9 @@ def context(plan: Plan, tables: dict[str, pd.DataFrame], seconds: dict[str, floa
         drawn=plan.figures,
         savings=tables["savings"].to_dict("records") if "savings" in tables else [],
         digits=digits_rows(tables["digits"]) if "digits" in tables else [],
+        text=text_rows(tables["llm_runs"]) if "f22_llm_accuracy" in plan.figures else [],
+        shares=SHARES,
+        origins=shown_references(plan),
         seconds=seconds,
         level=claims.LEVEL,
         provenance=provenance.collect(),

@@ -75,7 +75,9 @@ class Store:
         """Code version -> number of results that this version does not read."""
         if not self.root.is_dir():
             return {}
-        folders = [f for f in self.root.iterdir() if f.is_dir() and f.name != CODE]
+        folders = [
+            f for f in self.root.iterdir() if f.is_dir() and f.name != CODE and not f.name.startswith("studies-")
+        ]
         return {f.name: len(list(f.glob("*.npy"))) for f in sorted(folders)}
 
 

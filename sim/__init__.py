@@ -27,12 +27,14 @@ Map
     learners   ridge regression with a shared design (``ridge`` is ``ova`` with one column)
     leader     pick, compared pair, latencies
     gates      who buys what: pure rules on scalars
-    followers  who shows what: pure rules on scores and payoffs
+    followers  who shows what: pure rules on scores and payoffs; evasion: the exact evader;
+               planners: a committed schedule (scripts: from a file) and a follower that plans
     log        the columns of a run log and the path-wise maxima kept between records
-    loop       one run in readable Python: the reference
+    loop       one run in readable Python: the reference; trace: its vectors and decisions
     kernels    the same run compiled: the only file that imports numba
     engine     specs -> run logs, over replications; status codes -> exceptions
     table      the schema of results tables; read, write, check
     sweeps     the named experiments; tiers: their sizes
-    codes, setup, rounds, recorded, engine_version: names, numbers, parts of a round, files, digest
+    preference the second game
+    codes, fields, setup, rounds, recorded, engine_version: names, numbers, parts of a round, files, digest
 """

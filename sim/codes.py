@@ -6,10 +6,11 @@ Rules compare integers so that they compile; specs and tables show names.
 CONTEXTS = ("isotropic", "power_law", "zipf", "shift", "free", "recorded")
 ISOTROPIC, POWER_LAW, ZIPF, SHIFT, FREE, RECORDED = range(6)
 
-FOLLOWERS = ("iid", "hard_negative", "best_response", "ball", "evader", "hard_instance", "all")
-IID, HARD_NEGATIVE, BEST_RESPONSE, BALL, EVADER, HARD_INSTANCE, ALL_SHOWN = range(7)
+FOLLOWERS = ("iid", "hard_negative", "best_response", "ball", "evader", "hard_instance", "all", "patient", "schedule")
+IID, HARD_NEGATIVE, BEST_RESPONSE, BALL, EVADER, HARD_INSTANCE, ALL_SHOWN, PATIENT, SCHEDULE = range(9)
 POOL_FOLLOWERS = ("iid", "hard_negative", "best_response")
-FREE_FOLLOWERS = ("ball", "evader", "hard_instance")
+FREE_FOLLOWERS = ("ball", "evader", "hard_instance")  # those that the sweeps play
+PLANNERS = ("patient", "schedule")  # free followers that do not take the best vector of the round
 
 FEEDBACKS = ("pair", "full", "bandit", "gold")
 PAIR, FULL, BANDIT, GOLD = range(4)

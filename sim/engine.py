@@ -36,13 +36,17 @@ class RunLog:
     rows: list[np.ndarray]
 
 
-def play(spec: RunSpec, *, first: int = 0, compiled: bool = True) -> RunLog:
+def play(spec: RunSpec, *, first: int = 0, compiled: bool = True, watch=None) -> RunLog:
     """Play replications first, first + 1, ... of a configuration.
 
-    ``compiled`` = False plays the plain loop: the same decisions on the same draws, slower.
-    Raises EngineError on a bad status and what ``recorded.load`` raises on a bad file.
+    ``compiled`` = False plays the plain loop: the same decisions on the same draws, slower; it alone
+    can be watched, and only in a game (``loop.play_game``).
+    Raises EngineError on a bad status, ValueError for a run that cannot be watched and what
+    ``recorded.load`` raises on a bad file.
     """
     g, data = setup_of(spec), data_of(spec)
+    if watch is not None and (compiled or data is not None):
+        raise ValueError("watch: only the plain loop of a game can be watched; give compiled=False, no recorded file")
     if is_idle(spec, g):
         warnings.warn(
             f"{spec.gate.kind} never opens with B = {g.B} in d = {g.d} dimensions (D_B/B >= log(1 + L^2/lam)); "
@@ -52,7 +56,7 @@ def play(spec: RunSpec, *, first: int = 0, compiled: bool = True) -> RunLog:
         )
     reps = range(first, first + spec.replications)
     if data is None:
-        return RunLog(spec, g, [_play_game(spec, g, rep, compiled) for rep in reps])
+        return RunLog(spec, g, [_play_game(spec, g, rep, compiled, watch) for rep in reps])
     return RunLog(spec, g, [_play_recorded(spec, g, data, rep, compiled) for rep in reps])
 
 
@@ -98,7 +102,7 @@ def _checked(status: int, spec: RunSpec, rep: int) -> None:
         raise EngineError(f"replication {rep} of {spec.key()} ({spec.gate.kind}): {_ADVICE[status]}")
 
 
-def _play_game(spec: RunSpec, g: Setup, rep: int, compiled: bool) -> np.ndarray:
+def _play_game(spec: RunSpec, g: Setup, rep: int, compiled: bool, watch=None) -> np.ndarray:
     k, stream = spec.learner, spec.stream
     keys = draws.stream_keys(spec.seed, rep)
     hard = spec.hard_delta if spec.follower.kind == "hard_instance" else 0.0
@@ -110,7 +114,7 @@ def _play_game(spec: RunSpec, g: Setup, rep: int, compiled: bool) -> np.ndarray:
 
     def run(g: Setup, plan: np.ndarray, latencies: np.ndarray) -> np.ndarray:
         if not compiled:
-            return loop.play_game(g, process, keys, truth, record, plan, latencies)
+            return loop.play_game(g, process, keys, truth, record, plan, latencies, watch)
         from sim import kernels
 
         rows = np.zeros((len(record), log.WIDTH))

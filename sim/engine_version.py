@@ -4,7 +4,7 @@ import hashlib
 from pathlib import Path
 
 # What is played and how rows are labelled; the configuration's own digest covers what matters.
-AROUND = ("__init__.py", "sweeps.py", "tiers.py", "table.py")
+AROUND = ("__init__.py", "sweeps.py", "tiers.py", "table.py", "trace.py")
 
 
 def digest() -> str:

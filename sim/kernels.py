@@ -14,7 +14,20 @@ import numba.core.config
 import numpy as np
 from numba.extending import register_jitable
 
-from sim import codes, draws, engine_version, followers, gates, leader, learners, log, rounds, streams
+from sim import (
+    codes,
+    draws,
+    engine_version,
+    evasion,
+    followers,
+    gates,
+    leader,
+    learners,
+    log,
+    planners,
+    rounds,
+    streams,
+)
 
 CACHE = Path(os.environ.get("XDG_CACHE_HOME") or Path.home() / ".cache") / "budgeted-stackelberg"
 if "NUMBA_CACHE_DIR" not in os.environ:
@@ -29,6 +42,8 @@ _RULES = (
     (gates, ("is_scheduled", "decide", "settle")),
     (followers, ("smallest", "worst_pick", "choose", "ball", "tremble")),
     (followers, ("stays_shut", "shut_scale", "shrink_to", "evade", "hard")),
+    (evasion, ("rotate", "spectrum", "weighed", "balance", "narrow", "evade")),
+    (planners, ("replay", "factor", "solve", "normalise", "priced", "remove", "aside", "patient")),
     (streams, ("component", "fill_pool")),
     (log, ("blank", "advance", "write")),
     (

@@ -47,11 +47,12 @@ class OvaRidge:
         return self._s
 
 
-def play_game(g: Setup, process, keys, theta_star, record, schedule, latencies) -> np.ndarray:
+def play_game(g: Setup, process, keys, theta_star, record, schedule, latencies, watch=None) -> np.ndarray:
     """Play one simulated run; returns rows (len(record), log.WIDTH).
 
     record (R,) ascending 1-based rounds; schedule (T,) or (0,) the offline reference's plan;
-    latencies (T,) or (0,) receives the gate's latency of every round.
+    latencies (T,) or (0,) receives the gate's latency of every round; ``watch(t, v, w, bought)``
+    sees every decided round (its ``leader.View``, the buffers, the decision) before its label.
     """
     rows = np.zeros((len(record), log.WIDTH))
     s, p, w = learners.start(g.d, 1, g.lam), gates.open_purse(g), rounds.workspace(g)
@@ -69,6 +70,8 @@ def play_game(g: Setup, process, keys, theta_star, record, schedule, latencies) 
         bought, reason, threshold = gates.decide(g, p, x)
         regret = w.payoffs[gold] - w.payoffs[pick]
         ratio = tally.conf_ratio
+        if watch is not None:
+            watch(t, v, w, bought)
         if bought:
             s = rounds.buy(g, s, v, keys, t, w)
             ratio = learners.confidence_ratio(s, theta_star, learners.radius(g, s.psi), w.z, w.out)

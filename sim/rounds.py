@@ -8,7 +8,7 @@ from typing import NamedTuple
 
 import numpy as np
 
-from sim import codes, draws, followers, gates, leader, learners, streams
+from sim import codes, draws, evasion, followers, gates, leader, learners, planners, streams
 
 
 class Work(NamedTuple):
@@ -99,13 +99,21 @@ def present_free(g, keys, t, s, p, alpha, theta_star, scheduled, w):
     """The free game: the follower's z against the zero vector, in an order set by a coin."""
     if g.follower == codes.HARD_INSTANCE:
         followers.hard(t, g.L, w.z)
+    elif g.follower == codes.SCHEDULE:
+        planners.replay(t, g.script, w.z)
     else:
         u = draws.bell(draws.bits(keys[draws.FOLLOWER], t * g.d, w.offsets[: g.d]))
         followers.tremble(theta_star, g.tremble, u, w.candidate)
-        followers.ball(s.theta[:, 0], w.candidate, g.L, w.z)
+        if g.follower == codes.PATIENT:
+            planners.patient(g, s, t, w.candidate, w.z)
+        else:
+            followers.ball(s.theta[:, 0], w.candidate, g.L, w.z)
         if g.follower == codes.EVADER:
             x = gates.Signal(t, 0.0, 0.0, 0.0, 0.0, 0, 1.0, scheduled, 0.0)
-            followers.evade(g, s, p, x, theta_star, alpha, w.z, w.candidate, w.out)
+            if g.exact:
+                evasion.evade(g, s, p, x, theta_star, alpha, w.z, w.candidate, w.out)
+            else:
+                followers.evade(g, s, p, x, theta_star, alpha, w.z, w.candidate, w.out)
     row = 0 if coin(keys[draws.ORDER], t, w.one) < 0.5 else 1
     for i in range(g.d):
         w.Phi[row, i] = w.z[i]

@@ -3,7 +3,9 @@
 import math
 from typing import NamedTuple
 
-from sim import codes
+import numpy as np
+
+from sim import codes, scripts
 from sim.spec import RunSpec
 
 
@@ -11,7 +13,7 @@ class Setup(NamedTuple):
     """Constants of a run: sizes, codes of its parts (see ``codes``), scales, gate parameters.
 
     info = D_B and info_half = D_{B/2} [nats]; feature_norm = norm of a pool row;
-    relabel_from is 0-based, T where it is off.
+    relabel_from is 0-based, T where it is off; script (T', d) the schedule, no row without one.
     """
 
     T: int
@@ -47,6 +49,12 @@ class Setup(NamedTuple):
     gate_p: float
     gate_kappa: float
     gate_eta: float
+    exact: bool
+    price: float
+    turn: float
+    haste: float
+    period: int
+    script: np.ndarray
 
 
 def information(n: float, d: int, lam: float, L: float, vectors: int = 1) -> float:
@@ -61,11 +69,12 @@ def never_opens(n: float, d: int, lam: float, L: float) -> bool:
 
 def build(spec: RunSpec, d: int | None = None, classes: int | None = None) -> Setup:
     """Turn a checked spec into numbers; a recorded stream brings its own d and class count."""
-    k, gate, stream = spec.learner, spec.gate, spec.stream
+    k, gate, stream, follower = spec.learner, spec.gate, spec.stream, spec.follower
     d = d or stream.d
     N = classes or spec.N
-    M = N - 1 if classes else spec.follower.M
+    M = N - 1 if classes else follower.M
     B = spec.budget
+    committed = follower.kind == "schedule"
     vectors = M + 1 if k.feedback == "full" else 1
     return Setup(
         T=spec.T,
@@ -74,7 +83,7 @@ def build(spec: RunSpec, d: int | None = None, classes: int | None = None) -> Se
         M=M,
         B=B,
         context=codes.CONTEXTS.index(stream.context),
-        follower=codes.FOLLOWERS.index(spec.follower.kind),
+        follower=codes.FOLLOWERS.index(follower.kind),
         leader=codes.LEADERS.index(k.leader),
         feedback=codes.FEEDBACKS.index(k.feedback),
         gate=codes.GATES.index(gate.kind),
@@ -92,7 +101,7 @@ def build(spec: RunSpec, d: int | None = None, classes: int | None = None) -> Se
         L=k.L,
         delta=k.delta,
         radius_c=k.radius_c,
-        tremble=spec.follower.tremble,
+        tremble=follower.tremble,
         feature_norm=k.L / 2.0 if k.feedback == "pair" else k.L,
         info=information(B, d, k.lam, k.L, vectors),
         info_half=information(max(B // 2, 1), d, k.lam, k.L, vectors),
@@ -101,4 +110,10 @@ def build(spec: RunSpec, d: int | None = None, classes: int | None = None) -> Se
         gate_p=gate.p,
         gate_kappa=gate.kappa,
         gate_eta=gate.eta or 1.0 / math.sqrt(B),
+        exact=follower.exact,
+        price=follower.price,
+        turn=follower.turn,
+        haste=follower.haste,
+        period=follower.period,
+        script=scripts.load(follower.path, d, k.L) if committed else np.zeros((0, d)),
     )

@@ -4,60 +4,17 @@ A message gives the value, the rule and the way out.  Unknown keys are refused. 
 stable digest of everything that determines the numbers, so results can be cached under it.
 """
 
-import difflib
 import hashlib
 import json
 import math
 from pathlib import Path
-from typing import Annotated, Any, Literal
+from typing import Annotated, Literal
 
-from pydantic import AfterValidator, BaseModel, BeforeValidator, ConfigDict, ValidationInfo, model_validator
+from pydantic import BeforeValidator, model_validator
 
-from sim import codes
-
-
-def one_of(what: str, valid: tuple[str, ...]) -> AfterValidator:
-    """Validator: the name is in ``valid``; the message names the nearest and all valid ones."""
-
-    def check(name: str) -> str:
-        if name not in valid:
-            near = difflib.get_close_matches(name, valid, n=1, cutoff=0.4)
-            hint = f"nearest: {near[0]!r}; " if near else ""
-            raise ValueError(f"unknown {what} {name!r}; {hint}valid: {', '.join(valid)}")
-        return name
-
-    return AfterValidator(check)
-
-
-def bounded(low: float, *, strict: bool = False, high: float = math.inf) -> AfterValidator:
-    """Validator: a finite number with low <= x < high, or low < x < high if ``strict``."""
-    rule = f"{low:g} {'<' if strict else '<='} value" + (f" < {high:g}" if high < math.inf else ", finite")
-
-    def check(x: float, info: ValidationInfo) -> float:
-        if not math.isfinite(x) or x < low or (strict and x == low) or x >= high:
-            raise ValueError(f"{info.field_name} = {x:g} is not allowed; give {rule}")
-        return x
-
-    return AfterValidator(check)
-
-
-def _no_bool(x: Any) -> Any:
-    if isinstance(x, bool):
-        raise ValueError(f"{x} is not a number")
-    return x
-
-
-Count = Annotated[int, BeforeValidator(_no_bool), bounded(1)]
-Index = Annotated[int, BeforeValidator(_no_bool), bounded(0)]
-NonNegative = Annotated[float, BeforeValidator(_no_bool), bounded(0.0)]
-Positive = Annotated[float, BeforeValidator(_no_bool), bounded(0.0, strict=True)]
-Fraction = Annotated[float, BeforeValidator(_no_bool), bounded(0.0, strict=True, high=1.0)]
-
-
-class Spec(BaseModel):
-    """Base of all specs: immutable, no unknown keys."""
-
-    model_config = ConfigDict(frozen=True, extra="forbid", strict=False)
+from sim import codes, scripts
+from sim.fields import Count, Fraction, Index, NonNegative, Positive, Price, Share, Spec, one_of
+from sim.fields import no_bool as _no_bool
 
 
 class StreamSpec(Spec):
@@ -97,12 +54,33 @@ class StreamSpec(Spec):
 class FollowerSpec(Spec):
     """Who chooses the M alternatives (``all`` shows every class of a recorded stream).
 
-    ``tremble`` is the relative size of the ball and evader responses' trembling hand.
+    ``tremble`` is the relative size of the trembling hand of ball, evader and patient.  ``price``,
+    ``turn``, ``haste``, ``period`` shape patient (``sim.planners``), ``path`` is the schedule's .npy
+    (T', d), replayed cyclically, and ``exact`` makes the evader solve its cone program.
     """
 
     kind: Annotated[str, one_of("follower", codes.FOLLOWERS)] = "iid"
     M: Count = 1
     tremble: NonNegative = 1e-3
+    price: Price = 0.0
+    turn: Share = 0.0
+    haste: NonNegative = 1.0
+    period: Count = 1
+    path: str = ""
+    exact: bool = False
+
+    @model_validator(mode="after")
+    def _consistent(self) -> "FollowerSpec":
+        planned = (self.price, self.turn, self.haste, self.period)
+        if self.kind != "patient" and planned != (0.0, 0.0, 1.0, 1):
+            raise ValueError(f"(price, turn, haste, period) = {planned} with {self.kind!r}: they shape 'patient' only")
+        if (self.kind == "schedule") != bool(self.path):
+            raise ValueError(
+                f"follower {self.kind!r} with path = {self.path!r}: schedule, and no other, replays a .npy"
+            )
+        if self.exact and self.kind != "evader":
+            raise ValueError(f"exact = True with follower {self.kind!r}: only the evader has an exact version")
+        return self
 
 
 class LearnerSpec(Spec):
@@ -164,6 +142,12 @@ class GateSpec(Spec):
     def latency_used(self) -> str:
         return self.latency or ("regret" if self.kind in ("llf_regret", "llf_self_paced") else "width")
 
+    @property
+    def by_width(self) -> bool:
+        """Whether the gate looks at nothing but the width (or at no confidence at all)."""
+        reads_latency = self.kind in ("llf_regret", "llf_quantile", "dual")
+        return self.kind not in ("llf_self_paced", "margin") and (self.latency_used == "width" or not reads_latency)
+
 
 class RecordSpec(Spec):
     """Which rounds are recorded: ``log`` (per_octave a doubling), ``every`` or ``final``."""
@@ -203,12 +187,13 @@ class RunSpec(Spec):
     @model_validator(mode="after")
     def _consistent(self) -> "RunSpec":
         self._check_budget()
-        free = self.follower.kind in codes.FREE_FOLLOWERS
+        self._check_follower()
+        free = self.follower.kind in codes.FREE_FOLLOWERS + codes.PLANNERS
         recorded = self.stream.context == "recorded"
         if free != (self.stream.context == "free"):
             raise ValueError(
-                f"follower {self.follower.kind!r} with context {self.stream.context!r}: ball, evader and "
-                "hard_instance, and no others, play in context 'free'"
+                f"follower {self.follower.kind!r} with context {self.stream.context!r}: ball, evader, hard_instance, "
+                "patient and schedule, and no others, play in context 'free'"
             )
         if recorded != (self.learner.kind == "ova") or recorded != (self.follower.kind == "all"):
             raise ValueError(
@@ -222,7 +207,7 @@ class RunSpec(Spec):
             )
         if not recorded and self.follower.M > self.N - 1:
             raise ValueError(f"M = {self.follower.M} > N - 1 = {self.N - 1}: the pool has too few alternatives")
-        if self.follower.kind in ("ball", "evader") and self.learner.leader != "greedy":
+        if self.follower.kind in ("ball", "evader", "patient") and self.learner.leader != "greedy":
             raise ValueError(
                 f"follower {self.follower.kind!r} with leader {self.learner.leader!r}: its best response is derived "
                 "for the greedy leader; use leader 'greedy'"
@@ -237,6 +222,15 @@ class RunSpec(Spec):
                 "buy more labels or take a smaller d"
             )
         return self
+
+    def _check_follower(self) -> None:
+        if self.follower.exact and not self.gate.by_width:
+            raise ValueError(
+                f"exact = True with gate {self.gate.kind!r} and latency {self.gate.latency_used!r}: the exact evasion "
+                "is solved for gates that open above a width; use exact = False or latency = 'width'"
+            )
+        if self.follower.kind == "schedule":
+            scripts.load(self.follower.path, self.stream.d, self.learner.L)
 
     def _check_budget(self) -> None:
         if self.beta is not None and self.B is not None:
@@ -265,9 +259,15 @@ class RunSpec(Spec):
         return self.learner.sigma * math.sqrt(self.stream.d / self.budget) / (2.0 * self.learner.L)
 
     def key(self) -> str:
-        """Digest (32 hex digits) of the spec and, if it replays a file, of the file's bytes."""
+        """Digest (32 hex digits) of the spec and, if it replays files, of their bytes."""
         text = json.dumps(self.model_dump(mode="json"), sort_keys=True, separators=(",", ":"))
         digest = hashlib.sha256(text.encode())
-        if self.stream.context == "recorded" and Path(self.stream.path).is_file():
-            digest.update(Path(self.stream.path).read_bytes())
+        for path in (self.stream.path, self.follower.path):
+            if path and Path(path).is_file():
+                digest.update(Path(path).read_bytes())
         return digest.hexdigest()[:32]
+
+
+def evader(gate: GateSpec) -> FollowerSpec:
+    """The evader to set against a gate: exact where the gate looks at the width alone, cheap elsewhere."""
+    return FollowerSpec(kind="evader", exact=gate.by_width)

@@ -8,8 +8,8 @@ from pathlib import Path
 import pytest
 
 ROOT = Path(__file__).resolve().parent.parent
-ROOMS = ("sim", "theory", "figures", "paper_repro")
-FILES = sorted(f for room in ROOMS for f in (ROOT / room).rglob("*.py"))
+ROOMS = ("sim", "sim/preference", "theory", "llm", "figures", "paper_repro")
+FILES = sorted({f for room in ROOMS for f in (ROOT / room).rglob("*.py")})
 
 
 def loaded_by(statement: str) -> set[str]:

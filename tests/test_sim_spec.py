@@ -15,6 +15,7 @@ from sim.spec import FollowerSpec, GateSpec, LearnerSpec, RecordSpec, RunSpec, S
 
 FREE, POOL = StreamSpec(context="free"), StreamSpec()
 BALL, HARD = FollowerSpec(kind="ball"), FollowerSpec(kind="hard_instance")
+EXACT = FollowerSpec(kind="evader", exact=True)
 DIGITS = StreamSpec(context="recorded", path="digits")
 OVA, ALL = LearnerSpec(kind="ova", feedback="gold"), FollowerSpec(kind="all")
 
@@ -75,6 +76,31 @@ BAD = {
     "pool ova": (lambda: RunSpec(learner=OVA), "learner 'ova' with follower 'all'"),
     "cap": (lambda: GateSpec(kind="random", cap=False), "only llf_fixed and llf_paced"),
     "hard B": (lambda: RunSpec(T=99, B=15, stream=FREE, follower=HARD), "buy more labels or take a smaller d"),
+    "price": (lambda: FollowerSpec(kind="patient", price=1.1), "give -1 <= value <= 1"),
+    "turn": (lambda: FollowerSpec(kind="patient", turn=math.nan), "give 0 <= value <= 1"),
+    "haste": (lambda: FollowerSpec(kind="patient", haste=-1), "haste = -1"),
+    "period": (lambda: FollowerSpec(kind="patient", period=0), "period = 0"),
+    "price of a ball": (lambda: FollowerSpec(kind="ball", price=0.5), "they shape 'patient' only"),
+    "exact ball": (lambda: FollowerSpec(kind="ball", exact=True), "only the evader has an exact version"),
+    "schedule without a path": (lambda: FollowerSpec(kind="schedule"), "schedule, and no other, replays a .npy"),
+    "path of a ball": (lambda: FollowerSpec(kind="ball", path="z.npy"), "schedule, and no other"),
+    "schedule without a file": (
+        lambda: RunSpec(stream=FREE, follower=FollowerSpec(kind="schedule", path="/nowhere.npy")),
+        "is no file; write the schedule with numpy.save",
+    ),
+    "exact margin": (
+        lambda: RunSpec(beta=0.1, stream=FREE, follower=EXACT, gate=GateSpec(kind="margin")),
+        "solved for gates that open above a width",
+    ),
+    "exact regret latency": (
+        lambda: RunSpec(stream=FREE, follower=EXACT, gate=GateSpec(kind="llf_regret")),
+        "use exact = False or latency = 'width'",
+    ),
+    "patient optimistic": (
+        lambda: RunSpec(stream=FREE, follower=FollowerSpec(kind="patient"), learner=LearnerSpec(leader="optimistic")),
+        "use leader 'greedy'",
+    ),
+    "pool schedule": (lambda: RunSpec(follower=FollowerSpec(kind="patient")), "play in context 'free'"),
     "bool T": (lambda: RunSpec(T=True), "True is not a number"),
     "bool seed": (lambda: RunSpec(seed=False), "False is not a number"),
     "bool d": (lambda: StreamSpec(d=True), "True is not a number"),
@@ -164,6 +190,7 @@ def test_keys_differ_in_every_field():
     keys = {field: changed(field, value).key() for field, value in CHANGED.items()}
     assert len({BASE.key(), *keys.values()}) == len(keys) + 1
     covered = set(CHANGED) | {"beta", "learner.kind", "learner.radius_c", "stream.path", "gate.cap"}
+    covered |= {f"follower.{name}" for name in ("price", "turn", "haste", "period", "path", "exact")}
     nested = {
         "stream": StreamSpec,
         "follower": FollowerSpec,
@@ -179,7 +206,11 @@ def test_keys_differ_in_every_field():
         (RunSpec(gate=GateSpec(kind="llf_fixed")), RunSpec(gate=GateSpec(kind="llf_fixed", cap=False))),
         tuple(RunSpec(learner=LearnerSpec(radius_mode="fixed", radius_c=c)) for c in (1.0, 2.0)),
         (RunSpec(stream=DIGITS, follower=ALL, learner=OVA), BASE),
+        tuple(RunSpec(stream=FREE, follower=FollowerSpec(kind="evader", exact=x)) for x in (False, True)),
     ]
+    plan = RunSpec(stream=FREE, follower=FollowerSpec(kind="patient"))
+    for field in (dict(price=0.5), dict(turn=0.5), dict(haste=2.0), dict(period=2)):
+        pairs.append((plan, RunSpec(stream=FREE, follower=FollowerSpec(kind="patient", **field))))
     assert all(a.key() != b.key() for a, b in pairs)
 
 
@@ -245,7 +276,8 @@ def test_property_setup_says_what_the_spec_says(spec):
     assert g.info == pytest.approx(g.d * math.log(1 + g.B * vectors * k.L**2 / (g.d * k.lam)))
     assert 0 < g.info_half <= g.info
     assert g.gate_eta == (spec.gate.eta or 1 / math.sqrt(g.B))
-    assert all(math.isfinite(x) for x in g)
+    assert all(np.isfinite(x).all() for x in g)
+    assert g.script.shape == (0, g.d)
 
 
 def test_setup_of_a_recorded_stream_takes_the_files_sizes():

@@ -1,7 +1,6 @@
 """The search for worst instances: it finds planted false bounds, and its files replay."""
 
 import json
-from pathlib import Path
 
 import numpy as np
 import pytest
@@ -16,7 +15,7 @@ from theory import claims_path, claims_rate, falsify
 from theory.falsify_space import NAMES, TARGETS, planted, target_of
 from theory.ledger import FAIL, PASS
 
-INSTANCES = sorted((Path(__file__).parent / "instances").glob("*.json"))
+INSTANCES = sorted(falsify_runs.INSTANCES.glob("*.json"))
 SMOKE = 600
 
 
@@ -137,7 +136,7 @@ def test_a_search_that_finds_nothing_says_so():
 @pytest.mark.parametrize("claim", ["B3b", "B7", "B8", "B8-useful"])
 def test_a_planted_false_bound_is_found_within_the_smoke_budget(claim):
     """The bound is scaled so that only instances within 1 % of the tightest known break it."""
-    tightest = falsify.load(Path(__file__).parent / "instances" / f"{claim}.json").ratio
+    tightest = falsify.load(falsify_runs.INSTANCES / f"{claim}.json").ratio
     false = planted(TARGETS[claim], tightest / 1.01)
     found = falsify.search(false, play, SMOKE, seed=1)
     assert found.ratio > 1.0

@@ -63,6 +63,7 @@ def test_verdict_needs_agreement_of_seed_sets():
 def test_a_paper_is_refuted_and_everything_else_fails():
     outcomes = {(0, 1): FAIL, (0,): FAIL, (1,): FAIL}
     assert judge(claim(outcomes, "stated by [W26]"), TABLES, 0.01)["verdict"] == REFUTED
+    assert judge(claim(outcomes, "conjectured here"), TABLES, 0.01)["verdict"] == REFUTED
     assert judge(claim(outcomes), TABLES, 0.01)["verdict"] == FAIL
 
 
@@ -81,9 +82,12 @@ def test_ledger_is_whole_and_its_error_is_shared():
     ids = [c.id for c in claims.LEDGER]
     assert len(set(ids)) == len(ids)
     groups = {f"B{n}" for n in range(1, 15)} | {"L1", "L2", "O1", "O2", "O3"}
+    groups |= {f"S{n}" for n in range(1, 11)} | {f"M{n}" for n in range(1, 5)}
     assert {c.group for c in claims.LEDGER} == groups
     shares = sum(c.kind in claims.INTERVAL_KINDS for c in claims.LEDGER)
     assert claims.LEVEL * shares == pytest.approx(ledger.FAMILY_ERROR)
     assert all(
-        c.origin.split(",")[0] in ("stated by [W26]", "derived here", "classical", "control") for c in claims.LEDGER
+        c.origin.split(",")[0]
+        in ("stated by [W26]", "stated by [C25]", "derived here", "classical", "conjectured here", "control")
+        for c in claims.LEDGER
     )

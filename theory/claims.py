@@ -1,8 +1,9 @@
 """The ledger: every claim, where it comes from, and who judges it.
 
 Origins: "stated by [W26]" (arXiv 2602.00952: the rate or sentence is the paper's), "stated by
-[W26], constants derived here", "derived here", "classical", "control".  Everything more exact
-than [W26]'s abstract is derived here.
+[W26], constants derived here", "derived here", "classical", "conjectured here" (before the runs),
+"control".  Everything more exact than [W26]'s abstract is derived here.  S1-S10 are in
+``claims_preference`` ([C25] is arXiv 2502.18099), M1-M4 in ``claims_llm``.
 """
 
 import pandas as pd
@@ -10,7 +11,9 @@ import pandas as pd
 from theory import claims_labels as labels
 from theory import claims_path as path
 from theory import claims_rate as rate
-from theory import routing, studies
+from theory import nonmyopic, routing, studies
+from theory.claims_llm import LLM
+from theory.claims_preference import PREFERENCE
 from theory.ledger import FAIL, FAMILY_ERROR, REFUTED, Claim, Tables, judge
 
 W26, DERIVED, CLASSICAL, CONTROL = "stated by [W26]", "derived here", "classical", "control"
@@ -33,8 +36,12 @@ LEDGER: tuple[Claim, ...] = (
           "exponent", NONE, ("horizon",), "f2_exponents", rate.exponent_T),
     Claim("B4b", "rate in T", "No other follower makes R_T grow faster than T^0.6", W26, "exponent", NONE, ("horizon",),
           "f2_exponents", rate.exponent_T_others),
-    Claim("B5", "rate in d", "R_T grows in d no faster than d^1", W26, "exponent", NONE, ("horizon",), "f2_exponents",
+    Claim("B5a", "rate in d", "R_T grows in d no faster than d^1", W26, "exponent", NONE, ("horizon",), "f2_exponents",
           rate.exponent_d),
+    Claim("B5b", "rate in d", "Nor against a follower that plans, found by search", W26, "exponent", NONE,
+          ("nonmyopic",), "f17_nonmyopic", nonmyopic.exponent),
+    Claim("B5c", "rate in d", "Mean R_T <= sqrt((T + 2 D_T)(lam S^2 + sigma^2 D_T)) for every follower, so d^(1/2)",
+          DERIVED, "ordering", NONE, ("nonmyopic",), "f17_nonmyopic", nonmyopic.below_ceiling),
     Claim("B6a", "budget", "Labels bought <= B in every run of every gate, also under the evader", W26, "upper", NONE,
           (*GAMES, "digits", "peek"), "f6_followers", path.budget),
     Claim("B6b", "no peeking", "Decisions do not depend on the label of their own round", DERIVED, "upper", NONE,
@@ -74,6 +81,8 @@ LEDGER: tuple[Claim, ...] = (
           ("certificates",), "f9_ledger", studies.agrees("ball")),
     Claim("O3", "oracle", "Hindsight labels: the B largest latencies = linear program to 1e-6", DERIVED, "certificate",
           NONE, ("certificates",), "f9_ledger", studies.agrees("hindsight")),
+    *PREFERENCE,
+    *LLM,
     Claim("B14a", "control", "Coverage with the radius scaled by 0.05", CONTROL, "coverage",
           "scaled radius, c = 0.05", ("controls",), "f7_coverage", path.coverage_control, expected=FAIL),
     Claim("B14b", "control", "No peeking, for a gate that peeks", CONTROL, "upper", NONE, ("peek",), "f9_ledger",

@@ -23,7 +23,7 @@ from scipy.optimize import Bounds, differential_evolution, minimize
 
 from sim.spec import RunSpec
 from sim.table import write_atomic
-from theory.falsify_space import CONTEXTS, FOLLOWERS, NAMES, Target, target_of
+from theory.falsify_space import CONTEXTS, FOLLOWERS, FREE, NAMES, Target, target_of
 
 Play = Callable[[RunSpec], pd.DataFrame]
 PENALTY = 1.0  # what the minimisers see instead of -ratio = +inf; every true value is <= 0
@@ -142,6 +142,10 @@ def _smaller(n: int, least: int = 1) -> list[int]:
     return sorted({m for m in (least, n // 4, n // 2, n - n // 4, n - 1) if least <= m < n})
 
 
+# What a follower has that neither plans nor evades exactly.
+PLAIN: dict[str, Any] = dict(M=1, price=0.0, turn=0.0, haste=1.0, period=1, exact=False)
+
+
 def _moves(spec: RunSpec) -> Iterator[dict[str, dict[str, Any]]]:
     """Simplifications of a spec, boldest first; "" holds the fields of the spec itself."""
     s, f, k, B = spec.stream, spec.follower, spec.learner, spec.budget
@@ -150,12 +154,17 @@ def _moves(spec: RunSpec) -> Iterator[dict[str, dict[str, Any]]]:
     yield from ({"": dict(B=b)} for b in _smaller(B))
     yield from ({"stream": dict(d=d, components=min(s.components, d))} for d in _smaller(s.d))
     for kind in FOLLOWERS[: FOLLOWERS.index(f.kind)]:
-        free = kind == "hard_instance" or kind in FOLLOWERS[4:]
+        free = kind in FREE
         context = "free" if free else (s.context if s.context in CONTEXTS else "isotropic")
-        yield {"follower": dict(kind=kind, M=1), "stream": dict(context=context, N=2 if free else 8)}
+        yield {"follower": dict(PLAIN, kind=kind), "stream": dict(context=context, N=2 if free else 8)}
     if s.context in CONTEXTS:
         yield from ({"stream": dict(context=c)} for c in CONTEXTS[: CONTEXTS.index(s.context)])
     yield from ({"follower": dict(M=m)} for m in _smaller(f.M))
+    yield from ({"follower": dict(exact=False)} for _ in range(f.exact))
+    yield from ({"follower": dict(price=v)} for v in _simpler(f.price, (0.0, 1.0, -1.0)))
+    yield from ({"follower": dict(turn=v)} for v in _simpler(f.turn, (0.0, 1.0)))
+    yield from ({"follower": dict(haste=v)} for v in _simpler(f.haste, (1.0, 0.0)))
+    yield from ({"follower": dict(period=n)} for n in _smaller(f.period))
     yield from ({"learner": dict(sigma=v)} for v in _simpler(k.sigma, (0.0, 1.0)))
     yield from ({"learner": dict(lam=v)} for v in _simpler(k.lam, (1.0,)))
     yield from ({"learner": dict(delta=v)} for v in _simpler(k.delta, (0.05,)))
@@ -180,9 +189,10 @@ def _changed(spec: RunSpec, move: dict[str, dict[str, Any]]) -> RunSpec | None:
 def shrink(target: Target, spec: RunSpec, play: Play, keep: float | None = None, evaluations: int = 2000) -> Found:
     """A simpler spec whose ratio is still >= keep (default 0.95 of the spec's own).
 
-    A plain greedy loop, not hypothesis: take the first simplification that keeps the ratio, start
-    again, stop where none does or after ``evaluations`` plays.  Every move goes down in a
-    well-founded order, so it ends, and its result depends on nothing random.
+    A plain greedy loop (``theory.simplest`` puts hypothesis before it): take the first
+    simplification that keeps the ratio, start again, stop where none does or after ``evaluations``
+    plays.  Every move goes down in a well-founded order, so it ends, and its result depends on
+    nothing random.
     Raises ValueError where the claim says nothing about ``spec``.
     """
     row = target.worst(play(spec))

@@ -3,6 +3,8 @@
 A ``Target`` pairs a deterministic claim measured <= bound with the part of the RunSpec that the
 claim fixes.  The rest is a vector u in [0, 1]^k (``NAMES``), with S = L = 1 throughout: scaling
 (theta*, sigma, S) by a, or (z, L, sqrt(lam)) by b and theta* by 1/b, changes nothing but units.
+A coordinate with several names means what the follower has: a pool its exponent, components, leak
+and M, ``patient`` its price, haste, turn and period, the evader whether it is exact.
 
 Ids are the ledger's.  "B8-useful" counts only rows whose bound is below the trivial S L t, since a
 bound above it is almost met by a gate that never opens; "B8-noisy" also asks for sigma >= S L,
@@ -23,12 +25,12 @@ from theory.claims_path import caps, radius_at
 from theory.ledger import ROUNDING
 
 NAMES = (
-    "follower", "context", "d", "T", "B", "sigma", "lam", "delta", "exponent", "components", "leak", "tremble", "M",
-    "seed",
+    "follower", "context", "d", "T", "B", "sigma", "lam", "delta", "exponent/price", "components/haste",
+    "leak/turn/exact", "tremble", "M/period", "seed",
 )  # fmt: skip
-FOLLOWERS = ("iid", "hard_negative", "best_response", "hard_instance", "ball", "evader")  # simple to subtle
+FOLLOWERS = ("iid", "hard_negative", "best_response", "hard_instance", "ball", "evader", "patient")  # simple to subtle
 CONTEXTS = ("isotropic", "power_law", "zipf", "shift")
-FREE = ("ball", "evader", "hard_instance")
+FREE = ("hard_instance", "ball", "evader", "patient")  # ``schedule`` needs a file and is left out
 MAX_D, SEEDS = 8, 1000
 
 Judged = tuple[pd.Series, pd.Series, pd.Series]  # measured, bound, trivial
@@ -192,6 +194,21 @@ def _past(u: float, edge: float = 0.1) -> float:
     return max(u - edge, 0.0) / (1.0 - edge)
 
 
+def _shape(x: dict[str, float], follower: str, gate: GateSpec) -> dict[str, Any]:
+    """The follower's own parameters."""
+    shape: dict[str, Any] = dict(tremble=_round(10.0 ** (-4.0 + 4.0 * x["tremble"])))
+    if follower not in FREE:
+        shape["M"] = _whole(x["M/period"], 1, 7)
+    if follower == "evader":
+        shape["exact"] = gate.by_width and x["leak/turn/exact"] > 0.5
+    if follower == "patient":
+        shape.update(
+            price=_round(2.0 * x["exponent/price"] - 1.0), turn=_round(_past(x["leak/turn/exact"])),
+            haste=_round(4.0 * x["components/haste"]), period=_whole(x["M/period"], 1, 2 * MAX_D),
+        )  # fmt: skip
+    return shape
+
+
 def instance(u: np.ndarray, target: Target) -> RunSpec:
     """u -> RunSpec: T, B, lam, tremble on log scales; sigma up to 4; lam in [1, 100], so lam >= L^2."""
     x: dict[str, float] = dict(zip(NAMES, (float(v) for v in np.clip(u, 0.0, 1.0)), strict=True))
@@ -200,18 +217,14 @@ def instance(u: np.ndarray, target: Target) -> RunSpec:
     stream: dict[str, Any] = dict(context="free", d=d, N=2, components=1)
     if follower not in FREE:
         stream = dict(
-            context=_pick(x["context"], CONTEXTS), d=d, N=8, components=_whole(x["components"], 1, d),
-            exponent=_round(4.0 * x["exponent"]), leak=_round(_past(x["leak"])),
+            context=_pick(x["context"], CONTEXTS), d=d, N=8, components=_whole(x["components/haste"], 1, d),
+            exponent=_round(4.0 * x["exponent/price"]), leak=_round(_past(x["leak/turn/exact"])),
         )  # fmt: skip
     return RunSpec(
         T=T,
         B=T if target.full else max(1, min(T, round(T ** x["B"]))),
         stream=StreamSpec(**stream),
-        follower=FollowerSpec(
-            kind=follower,
-            M=1 if follower in FREE else _whole(x["M"], 1, 7),
-            tremble=_round(10.0 ** (-4.0 + 4.0 * x["tremble"])),
-        ),
+        follower=FollowerSpec(kind=follower, **_shape(x, follower, target.gate)),
         learner=LearnerSpec(
             sigma=_round(target.quiet + (4.0 - target.quiet) * _past(x["sigma"]) ** 2),
             lam=_round(100.0 ** _past(x["lam"])),

@@ -1,7 +1,8 @@
 """Claims and verdicts.
 
 A judge reads results tables and an error level and returns a Finding.  Its outcome becomes a
-verdict: a failed claim that a paper states is REFUTED (a result), any other failed claim is FAIL.
+verdict: a failed claim that a paper states, or that is conjectured here, is REFUTED (a result), any
+other failed claim is FAIL.
 The verdict is drawn from the pooled table and from every seed set alone; where they differ it is
 INCONCLUSIVE.
 """
@@ -96,8 +97,8 @@ def all_of(comparisons: list[tuple[str, float, float, float]], bound: float, sid
 
 
 def verdict(claim: Claim, outcome: str) -> str:
-    """A failed statement of a paper is REFUTED; everything else keeps its outcome."""
-    return REFUTED if outcome == FAIL and claim.origin.startswith("stated by") else outcome
+    """A failed statement of a paper, or conjecture, is REFUTED; everything else keeps its outcome."""
+    return REFUTED if outcome == FAIL and claim.origin.startswith(("stated by", "conjectured")) else outcome
 
 
 def judge(claim: Claim, tables: Tables, level: float) -> dict:

@@ -5,22 +5,32 @@ certificates  closed forms of the simulator against convex programs (claims O1-O
 constants     the stated form's smallest constants over the hard instance's runs
 """
 
+from typing import Any
+
 import numpy as np
 import pandas as pd
 
 from sim import followers
 from sim.table import final
+from sim.tiers import Tier
 from theory import oracles, oracles_allocation, oracles_fit
 from theory.ledger import Finding, Tables, within
 from theory.routing import ratios
+from theory.study import Study
 
 SHARES = (0.02, 0.05, 0.1, 0.2, 0.3, 0.5, 0.7, 0.9, 1.0)
 TOLERANCE = 1e-6
+INSTANCES = {"smoke": 10, "standard": 70, "paper": 300}
 
 
-def routing_table(sets: int, n: int) -> pd.DataFrame:
-    """llf/OPT of n random and all tight instances in each seed set (``routing.ratios``)."""
-    return pd.concat([ratios(n, seed, SHARES) for seed in range(sets)], ignore_index=True)
+def cells(tier: Tier) -> tuple[dict[str, Any], ...]:
+    """One cell a seed set, of ``INSTANCES`` instances."""
+    return tuple(dict(seed=seed, instances=INSTANCES[tier.name]) for seed in range(tier.sets))
+
+
+def routing_table(seed: int, instances: int) -> pd.DataFrame:
+    """llf/OPT of random and all tight instances (``routing.ratios``)."""
+    return ratios(instances, seed, SHARES)
 
 
 def optimism_pair(rng: np.random.Generator) -> tuple[float, float, float]:
@@ -53,16 +63,15 @@ def hindsight_pair(rng: np.random.Generator) -> tuple[float, float, float]:
 PAIRS = {"optimism": optimism_pair, "ball": ball_pair, "hindsight": hindsight_pair}
 
 
-def certificates_table(sets: int, n: int) -> pd.DataFrame:
-    """n instances of each pair in each seed set: closed form, certified value, relative error, gap."""
+def certificates_table(seed: int, instances: int) -> pd.DataFrame:
+    """Instances of each pair: closed form, certified value, relative error, gap."""
     rows = []
-    for seed in range(sets):
-        for index, (name, make) in enumerate(PAIRS.items()):
-            rng = np.random.default_rng([seed, index])
-            for instance in range(n):
-                closed, certified, gap = make(rng)
-                error = abs(closed - certified) / (1.0 + abs(certified))
-                rows.append((seed, name, instance, closed, certified, error, gap))
+    for index, (name, make) in enumerate(PAIRS.items()):
+        rng = np.random.default_rng([seed, index])
+        for instance in range(instances):
+            closed, certified, gap = make(rng)
+            error = abs(closed - certified) / (1.0 + abs(certified))
+            rows.append((seed, name, instance, closed, certified, error, gap))
     return pd.DataFrame(rows, columns=["seed", "oracle", "instance", "closed", "certified", "error", "gap"])
 
 
@@ -81,3 +90,9 @@ def agrees(name: str):
 def constants_table(hard: pd.DataFrame) -> pd.DataFrame:
     """``oracles_fit.smallest_constants`` over the final rows of the hard instance's sweep."""
     return oracles_fit.smallest_constants(final(hard))
+
+
+STUDIES = (
+    Study("routing", cells, routing_table, 3.0),
+    Study("certificates", cells, certificates_table, 3.0),
+)

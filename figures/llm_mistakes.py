@@ -1,0 +1,33 @@
+"""Family 23: real text, frozen model; online mistakes over all rounds, by stream and data set."""
+
+from matplotlib.figure import Figure
+
+from figures import style
+from figures.llm_accuracy import NEEDS as RUNS
+from figures.llm_accuracy import curves, frozen, label_axis
+from figures.tables import Tables
+
+NAME = "f23_llm_mistakes"
+NEEDS = RUNS
+
+
+def draw(tables: Tables) -> Figure:
+    """A row a stream, a column a data set; one line a gate through its budgets."""
+    rows = frozen(tables, NAME)
+    sets, streams = sorted(rows["data"].unique()), [s for s in ("iid", "drift", "zipf") if s in set(rows["stream"])]
+    figure = style.blank(5.2 * len(sets) + 3, 4.6 * len(streams))
+    grid = figure.subplots(len(streams), len(sets), squeeze=False)
+    for i, stream in enumerate(streams):
+        for j, data in enumerate(sets):
+            ax, own = grid[i, j], rows[(rows["stream"] == stream) & (rows["data"] == data)]
+            if own.empty:
+                ax.set_axis_off()
+                continue
+            means = curves(own, "mistakes")
+            style.label_curves(ax, means)
+            label_axis(ax, means["labels"])
+            style.log_limits(ax, means["mean"], 1.2)
+            style.dress(ax, "mean labels bought (labels)", "mistakes, all rounds (rounds)", f"{data}, {stream}")
+    handles = [*style.gate_handles(rows["gate"]), style.line("with every label bought", "black", ":")]
+    style.legend_right(figure, handles, "mean and 95 % interval")
+    return figure

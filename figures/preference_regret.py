@@ -1,0 +1,84 @@
+"""Family 12: sup-regret of DPO and SGPO against the mismatch, in three regimes of data."""
+
+import numpy as np
+import pandas as pd
+from matplotlib.axes import Axes
+from matplotlib.figure import Figure
+from matplotlib.lines import Line2D
+
+from figures import style
+from figures.tables import REPEATS, Tables, require, summary
+
+NAME = "f12_preference_regret"
+NEEDS = {"preference_regret": ("regime", "policy", "delta", "seed", "replication", "regret", "r1_bound")}
+POLICIES = {
+    "dpo": style.Look("DPO (ε = 0)", style.BAD, "s", "-"),
+    "matched": style.Look("SGPO, ε = δ", style.GOOD, "o", "-"),
+    "fixed": style.Look("SGPO, ε = 0.1", "#009E73", "^", "--"),
+}
+REGIMES = {"regular": "regular data", "noisy": "noisy data", "near_separable": "nearly separable data"}
+SMALL, LARGE = 0.1, 0.2
+
+
+def draw(tables: Tables) -> Figure:
+    """One panel a regime, log-log; means are geometric over data sets, bars their 95 % intervals."""
+    (table,) = require(tables, NAME, NEEDS)
+    regimes = [r for r in REGIMES if (table["regime"] == r).any()]
+    regimes += sorted(set(table["regime"]) - set(regimes))
+    figure = style.blank(16.5, 7.6)
+    for ax, regime in zip(figure.subplots(1, len(regimes), squeeze=False)[0], regimes, strict=True):
+        _panel(ax, table[table["regime"] == regime])
+        style.dress(ax, "mismatch δ (units of the features)", "sup-regret found (nats)", REGIMES.get(regime, regime))
+    return figure
+
+
+def _panel(ax: Axes, rows: pd.DataFrame) -> None:
+    handles, shown = [], []
+    for policy, look in POLICIES.items():
+        own = rows[(rows["policy"] == policy) & (rows["regret"] > 0)]
+        if own.empty:
+            continue
+        curve = summary(own.assign(height=np.log(own["regret"])), ["delta"], "height")
+        mean, low, high = (np.exp(curve[c].to_numpy(float)) for c in ("mean", "low", "high"))
+        bars = np.nan_to_num(np.stack((mean - low, high - mean)))
+        ax.errorbar(
+            curve["delta"], mean, yerr=bars, color=look.colour, marker=look.marker, linestyle=look.line, capsize=2,
+            markersize=6, linewidth=1.6,
+        )  # fmt: skip
+        shown.append(mean)
+        handles.append(style.line(look.label + _slopes(own), look.colour, look.line, look.marker))
+    matched = rows[rows["policy"] == "matched"].groupby("delta")["r1_bound"].mean().sort_index()
+    ax.plot(matched.index, matched, color="black", linestyle=":", linewidth=1.6)
+    ax.axhline(np.log(2.0), color=style.GUIDE, linestyle="-.", linewidth=1.0)
+    handles += [
+        style.line("theorem R1 for ε = δ: min(2δ‖θ*‖, log 2)", "black", ":"),
+        style.line("log 2: the loss of θ = 0", style.GUIDE, "-."),
+    ]
+    ax.set_xscale("log")
+    deltas = sorted(rows["delta"].unique())
+    ax.set_xticks(deltas, [f"{d:g}" for d in deltas], rotation=35)
+    ax.minorticks_off()
+    style.log_limits(ax, np.concatenate([*shown, matched.to_numpy(float), [np.log(2.0)]]), 1.8)
+    _below(ax, handles)
+
+
+def _below(ax: Axes, handles: list[Line2D]) -> None:
+    ax.legend(handles=handles, loc="upper center", bbox_to_anchor=(0.5, -0.17), fontsize=style.SMALL, frameon=False)
+
+
+def _slopes(rows: pd.DataFrame) -> str:
+    parts = [
+        f"{_slope(rows[keep])} for δ {sign} {edge:g}"
+        for sign, edge, keep in (("≤", SMALL, rows["delta"] <= SMALL), ("≥", LARGE, rows["delta"] >= LARGE))
+        if rows.loc[keep, "delta"].nunique() > 1
+    ]
+    return "\n  slope " + ",\n  slope ".join(parts) if parts else ""
+
+
+def _slope(rows: pd.DataFrame) -> str:
+    """Mean log-log slope over data sets with its 95 % interval."""
+    each = rows.groupby(list(REPEATS))[["delta", "regret"]].apply(
+        lambda part: np.polyfit(np.log(part["delta"]), np.log(part["regret"]), 1)[0]
+    )
+    found = summary(each.reset_index(name="slope").assign(all=0), ["all"], "slope").iloc[0]
+    return f"{found['mean']:.2f} [{found['low']:.2f}, {found['high']:.2f}]"

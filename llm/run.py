@@ -1,0 +1,141 @@
+"""A study from end to end: data, model, features, every missing cell, tables.
+
+``<out>/cells`` holds one finished cell a file, written atomically, so that a run may be killed at
+any moment and the same command goes on; ``<out>/results.parquet`` and ``timings.parquet`` are made
+from them at the end.  Cells are keyed by content, so another configuration never reads them.
+"""
+
+import hashlib
+from collections.abc import Callable, Iterator
+from functools import partial
+from pathlib import Path
+from typing import Any, NamedTuple, Protocol
+
+import pandas as pd
+
+from llm import frozen, streams, tables, text
+from llm.errors import CacheError
+from llm.spec import Cell, StudySpec
+from sim.engine_version import CODE
+from sim.table import write_atomic
+
+FROZEN = ("spec", "streams", "ridge", "candidates", "frozen", "tables")
+AROUND = ("__main__", "run", "text", "features", "errors")
+
+
+class Plan(NamedTuple):
+    """A study with its data, model and cells; ``done`` are the cells that are cached."""
+
+    spec: StudySpec
+    data: text.Data
+    model: Any
+    cells: list[Cell]
+    done: set[Cell]
+
+
+class Listener(Protocol):
+    """Who hears how far a run is: texts encoded, rounds played, and cells finished, with labels spent."""
+
+    def encoded(self, texts: int) -> None: ...
+
+    def playing(self, cell: Cell, t: int, labels: int) -> None: ...
+
+    def finished(self, cell: Cell, labels: int, mistakes: int, seconds: float) -> None: ...
+
+
+class Silent:
+    """A listener that says nothing."""
+
+    def encoded(self, texts: int) -> None: ...
+
+    def playing(self, cell: Cell, t: int, labels: int) -> None: ...
+
+    def finished(self, cell: Cell, labels: int, mistakes: int, seconds: float) -> None: ...
+
+
+def code(mode: str) -> str:
+    """Digest of the source that determines a mode's numbers: this room's and the simulator's."""
+    h = hashlib.sha256(CODE.encode())
+    for file in sorted(Path(__file__).parent.glob("*.py")):
+        if file.stem in FROZEN if mode == "frozen" else file.stem not in AROUND:
+            h.update(file.name.encode() + file.read_bytes())
+    return h.hexdigest()[:12]
+
+
+def plan(spec: StudySpec, out: Path, model: Any = None) -> Plan:
+    """Read the data, load the model (or take the given one) and list the cells.
+
+    Raises what ``text.load`` and ``model.load`` raise, and CacheError if ``out`` is no folder.
+    """
+    if out.exists() and not out.is_dir():
+        raise CacheError(f"{out} is a file; give a folder with --out")
+    data = text.load(spec.data)
+    streams.check(len(data.texts), spec.rounds)
+    if spec.mode == "frozen":
+        frozen.check(spec, data)
+    if model is None:
+        from llm import model as models
+
+        m = spec.model
+        model = models.load(m.name, m.device, m.dtype, m.pooling, m.max_length)
+    cells = spec.cells(spec.digest(data.digest(), model.digest(), code(spec.mode)))
+    folder = out / "cells"
+    done = {c for c in cells if (folder / f"{c.key()}.json").is_file()}
+    return Plan(spec, data, model, cells, done)
+
+
+def run(made: Plan, out: Path, jobs: int = 1, cache: Path | None = None, listener: Listener | None = None):
+    """Play what is missing; returns (results, timings), both also written to ``out``."""
+    heard = listener or Silent()
+    play = _frozen(made, out, jobs, cache or out / "features", heard)
+    if made.spec.mode == "finetune":
+        play = _finetuned(made, out, heard)
+    todo = [c for c in made.cells if c not in made.done]
+    if todo:
+        for cell, played in play(todo):
+            frame = tables.frame(made.spec, cell, made.data.K, played)
+            tables.save_cell(out / "cells", cell, frame, tables.timing(made.spec, cell, played))
+            last = frame.iloc[-1]
+            heard.finished(cell, int(last["labels"]), int(last["mistakes"]), played.seconds.get("total", 0.0))
+    return collect(made, out)
+
+
+def collect(made: Plan, out: Path) -> tuple[pd.DataFrame, pd.DataFrame]:
+    """The tables of all cells, from their files, written as results and timings."""
+    found = [tables.load_cell(out / "cells", cell) for cell in made.cells]
+    missing = sum(f is None for f in found)
+    if missing:
+        raise CacheError(f"{missing} of {len(found)} cells are not finished in {out / 'cells'}; run the study again")
+    whole = [f for f in found if f is not None]
+    results = tables.joined([frame for frame, _ in whole], tables.SCHEMA)
+    timings = tables.joined([pd.DataFrame([row]) for _, row in whole], tables.TIMINGS)
+    for name, frame in (("results", results), ("timings", timings)):
+        write_atomic(out / f"{name}.parquet", frame.to_parquet(index=False, compression="zstd"))
+    write_atomic(out / "study.json", made.spec.model_dump_json(indent=1).encode())
+    return results, timings
+
+
+def _frozen(made: Plan, out: Path, jobs: int, cache: Path, heard: Listener) -> Callable[[list[Cell]], Iterator]:
+    def play(todo: list[Cell]) -> Iterator:
+        from joblib import Parallel, delayed
+
+        spec, data = made.spec, made.data
+        ready = frozen.encode(spec, data, made.model, cache, heard.encoded)
+        work = (delayed(frozen.play_cell)(spec, cell, data, ready) for cell in todo)
+        played = Parallel(n_jobs=jobs, return_as="generator")(work)
+        yield from zip(todo, played, strict=True)
+
+    return play
+
+
+def _finetuned(made: Plan, out: Path, heard: Listener) -> Callable[[list[Cell]], Iterator]:
+    def play(todo: list[Cell]) -> Iterator:
+        from llm import checkpoint, finetune  # type: ignore[attr-defined,unused-ignore]
+
+        for cell in todo:
+            folder = out / "checkpoints" / cell.key()
+            note = partial(heard.playing, cell)
+            yield cell, finetune.run_cell(made.spec, made.data, made.model, cell, folder, note)
+            checkpoint.clear(folder)  # the caller has kept the cell's rows by now
+
+    return play

@@ -1,0 +1,226 @@
+"""Texts and labels: from a file or a Hugging Face data set id to one plain shape.
+
+Classification: the label set is the candidate set of every prompt.  Multiple choice: every prompt
+has candidates of its own and ``y`` is the place of the gold one.  Training rows whose text (case
+and white space apart) also stands in the test split are dropped with a warning, because a learner
+that bought them would be tested on them.
+"""
+
+import hashlib
+import json
+import warnings
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pandas as pd
+
+from llm.errors import DataError
+from llm.spec import DataSpec
+from sim import draws, streams
+
+TEXT_NAMES = ("text", "question", "prompt", "sentence", "query")
+LABEL_NAMES = ("label", "qtype", "label_text", "intent", "answer")
+READERS: dict[str, Callable[..., pd.DataFrame]] = {
+    ".parquet": pd.read_parquet,
+    ".jsonl": lambda path: pd.read_json(path, lines=True),
+    ".json": pd.read_json,
+    ".csv": pd.read_csv,
+}
+
+
+class Duplicates(UserWarning):
+    """Training rows that also stand in the test split were dropped."""
+
+
+class RareLabels(UserWarning):
+    """Labels of the test split that no training row carries: nothing can learn them."""
+
+
+@dataclass(frozen=True)
+class Data:
+    """n training and n' test rows; y holds codes into ``classes`` or, under multiple choice, into
+    the row's own ``candidates``.  ``groups`` (n,) codes the arrival groups of a drifting stream,
+    None where groups of classes are to be made up."""
+
+    name: str
+    texts: list[str]
+    y: np.ndarray
+    classes: tuple[str, ...]
+    test_texts: list[str]
+    test_y: np.ndarray
+    candidates: list[list[str]] | None = None
+    test_candidates: list[list[str]] | None = None
+    groups: np.ndarray | None = None
+
+    @property
+    def K(self) -> int:
+        """Number of classes, or the largest number of candidates a prompt has."""
+        if self.candidates is None:
+            return len(self.classes)
+        return max(len(c) for c in [*self.candidates, *(self.test_candidates or [])])
+
+    def digest(self) -> str:
+        """Content hash (32 hex digits) of everything but the name."""
+        groups = None if self.groups is None else self.groups.tolist()
+        parts: list[Any] = [self.texts, self.y.tolist(), self.classes, self.test_texts, self.test_y.tolist()]
+        text = json.dumps([*parts, self.candidates, self.test_candidates, groups])
+        return hashlib.sha256(text.encode()).hexdigest()[:32]
+
+
+def load(spec: DataSpec) -> Data:
+    """Read, check, split and deduplicate a data set.
+
+    Raises FileNotFoundError for a missing file and DataError for a missing column or split, an
+    empty text or label, fewer than two labels, candidates without the gold, or an id that the hub
+    does not serve.
+    """
+    frame = _read(spec)
+    text = _column(frame, spec, "text", spec.text_column, TEXT_NAMES)
+    label = _column(frame, spec, "label", spec.label_column, LABEL_NAMES)
+    for given in (spec.candidates_column, spec.group_column):
+        if given:
+            _column(frame, spec, "named", given, ())
+    frame = frame[~frame[label].astype(str).isin(spec.drop_labels)]
+    if spec.split_column in frame:
+        frame = frame[frame[spec.split_column].isin([*spec.train_splits, *spec.test_splits])]
+    if len(frame) == 0:
+        raise DataError(f"{spec.path}: no row is left; give other splits or labels to drop")
+    _complete(frame, spec, text, label)
+    test = _test_rows(frame, spec)
+    if not test.any() or test.all():
+        raise DataError(f"{spec.path}: {int(test.sum())} of {len(frame)} rows are test rows; both splits need rows")
+    keep = _distinct(frame[text].astype(str).tolist(), test, spec)
+    return _coded(frame[keep], test[keep], spec, text, label)
+
+
+def _read(spec: DataSpec) -> pd.DataFrame:
+    file = Path(spec.path)
+    reader = READERS.get(file.suffix.lower())
+    if reader is None:
+        return _hub(spec)
+    if not file.is_file():
+        raise FileNotFoundError(f"no data file {spec.path!r}; give a .parquet, .jsonl or .csv file or a data set id")
+    try:
+        return reader(file)
+    except (ValueError, OSError) as error:
+        raise DataError(f"{spec.path} cannot be read as {file.suffix} ({error})") from error
+
+
+def _hub(spec: DataSpec) -> pd.DataFrame:
+    """Every split of a Hugging Face data set, coded labels replaced by their names."""
+    try:
+        import datasets
+    except ImportError:
+        raise DataError(
+            f"data {spec.path!r} is no file, and reading a data set id needs the extra 'llm'; install it "
+            "(pip install 'budgeted-stackelberg[llm]') or give a .parquet, .jsonl or .csv file"
+        ) from None
+    try:
+        splits = datasets.load_dataset(spec.path)
+    except Exception as error:
+        raise DataError(
+            f"data set {spec.path!r}: {type(error).__name__}: {str(error).splitlines()[0] if str(error) else ''}; the "
+            "hub cannot be reached or has no such set; give a .parquet, .jsonl or .csv file instead"
+        ) from error
+    frames = []
+    for split, rows in splits.items():
+        frame = rows.to_pandas()
+        for column, feature in rows.features.items():
+            if hasattr(feature, "int2str"):
+                frame[column] = feature.int2str(frame[column].tolist())
+        frames.append(frame.assign(**{spec.split_column: split}))
+    return pd.concat(frames, ignore_index=True)
+
+
+def _column(frame: pd.DataFrame, spec: DataSpec, what: str, given: str, usual: Sequence[str]) -> str:
+    found = [given] if given in frame else [] if given else [c for c in usual if c in frame]
+    if not found:
+        tried = repr(given) if given else " or ".join(usual)
+        option = f"name it with --{what}-column" if usual else "check its name"
+        raise DataError(
+            f"{spec.path}: no {what} column {tried} among {', '.join(map(str, frame.columns[:12]))}; {option}"
+        )
+    return found[0]
+
+
+def _complete(frame: pd.DataFrame, spec: DataSpec, text: str, label: str) -> None:
+    for column in (text, label):
+        missing = frame[column].isna() | (frame[column].astype(str).str.strip() == "")
+        if missing.any():
+            where = int(np.argmax(missing.to_numpy()))
+            raise DataError(
+                f"{spec.path}: {int(missing.sum())} rows have nothing in column {column!r} (first: row "
+                f"{frame.index[where]}); drop them or fill them in"
+            )
+
+
+def _test_rows(frame: pd.DataFrame, spec: DataSpec) -> np.ndarray:
+    """Mask (n,) of the test rows: by split, or a held-out share drawn from seed set 0."""
+    if spec.split_column in frame and frame[spec.split_column].isin(spec.test_splits).any():
+        return frame[spec.split_column].isin(spec.test_splits).to_numpy()
+    n = len(frame)
+    order = streams.permutation(draws.stream_keys(0, 0)[draws.PERMUTATION], n)
+    mask = np.zeros(n, dtype=bool)
+    mask[order[n - max(1, round(spec.test_fraction * n)) :]] = True
+    return mask
+
+
+def _distinct(texts: list[str], test: np.ndarray, spec: DataSpec) -> np.ndarray:
+    """Mask (n,) without the training rows whose text is in the test split."""
+    plain = [" ".join(t.casefold().split()) for t in texts]
+    seen = {p for p, held in zip(plain, test, strict=True) if held}
+    keep = np.array([bool(held) or p not in seen for p, held in zip(plain, test, strict=True)])
+    dropped = int((~keep).sum())
+    if not (keep & ~test).any():
+        raise DataError(f"{spec.path}: all {dropped} training rows also stand in the test split; give another split")
+    if dropped:
+        warnings.warn(f"{spec.path}: {dropped} training rows also stand in the test split: dropped", Duplicates, 3)
+    return keep
+
+
+def _coded(frame: pd.DataFrame, test: np.ndarray, spec: DataSpec, text: str, label: str) -> Data:
+    texts = np.array(frame[text].astype(str).tolist(), dtype=object)
+    groups = None
+    if spec.group_column:
+        groups = np.unique(frame[spec.group_column].astype(str).to_numpy()[~test], return_inverse=True)[1]
+    if spec.candidates_column:
+        sets = [[str(c) for c in row] for row in frame[spec.candidates_column]]
+        y = np.array([_gold(g, c, i, spec) for g, c, i in zip(frame[label], sets, frame.index, strict=True)])
+        train_sets, test_sets = _part(sets, ~test), _part(sets, test)
+        return Data(
+            spec.name, list(texts[~test]), y[~test], (), list(texts[test]), y[test], train_sets, test_sets, groups
+        )
+    names, y = np.unique(frame[label].astype(str).to_numpy(), return_inverse=True)
+    if len(names) < 2 or len(set(y[~test])) < 2:
+        raise DataError(f"{spec.path}: one label only ({names[0]!r}) to learn from; a choice needs at least two")
+    unseen = sorted(set(y[test]) - set(y[~test]))
+    if unseen:
+        shown = ", ".join(repr(names[k]) for k in unseen[:5])
+        warnings.warn(
+            f"{spec.path}: {len(unseen)} labels stand in the test split only ({shown}); they count as mistakes",
+            RareLabels,
+            stacklevel=3,
+        )
+    classes = tuple(str(c) for c in names)
+    return Data(spec.name, list(texts[~test]), y[~test], classes, list(texts[test]), y[test], groups=groups)
+
+
+def _part(rows: list[list[str]], mask: np.ndarray) -> list[list[str]]:
+    return [r for r, m in zip(rows, mask, strict=True) if m]
+
+
+def _gold(gold: Any, candidates: list[str], row: Any, spec: DataSpec) -> int:
+    """Place of the gold answer: its text, or failing that its index."""
+    if len(candidates) < 2 or len(set(candidates)) < len(candidates):
+        raise DataError(f"{spec.path}: row {row} has candidates {candidates}; give at least two, each once")
+    if str(gold) in candidates:
+        return candidates.index(str(gold))
+    whole = isinstance(gold, int | np.integer) and not isinstance(gold, bool)
+    if whole and 0 <= int(gold) < len(candidates):
+        return int(gold)
+    raise DataError(
+        f"{spec.path}: row {row}: the candidates {candidates[:6]} lack the gold {gold!r}; give its text or its index"
+    )

@@ -1,0 +1,108 @@
+"""Studies, cell by cell: what is missing is played in processes and kept with a checksum.
+
+A cell's key covers its arguments and the source of everything that could change its rows, so an
+edit of theory plays the studies again, and nothing else.  Linear algebra runs on one thread in every
+process: the rows do not depend on how many there are.
+"""
+
+import hashlib
+import io
+import json
+import time
+import warnings
+from pathlib import Path
+from typing import Any
+
+import pandas as pd
+from joblib import Parallel, delayed
+from threadpoolctl import threadpool_limits
+
+from paper_repro import catalogue
+from paper_repro.progress import tracker
+from paper_repro.store import DamagedCache
+from sim import table
+from sim.tiers import Tier
+from theory.study import Study
+
+ROOT = Path(__file__).parent.parent
+JUDGES = ("claims.py", "claims_labels.py", "claims_llm.py", "claims_preference.py", "overlay.py")  # no study reads them
+
+
+def source_digest() -> str:
+    """First 12 hex digits of the sha256 over the sources and committed instances behind the studies."""
+    h = hashlib.sha256()
+    theory = [f for f in ROOT.glob("theory/*.py") if f.name not in JUDGES]
+    files = [*theory, *ROOT.glob("sim/**/*.py"), *ROOT.glob("paper_repro/expected/instances/*")]
+    for file in sorted([*files, ROOT / "paper_repro" / "studies.py"]):
+        h.update(file.name.encode())
+        h.update(file.read_bytes())
+    return h.hexdigest()[:12]
+
+
+SOURCE = source_digest()  # once: an edit during a run must not name what older code computed
+
+
+def folder_of(out: Path) -> Path:
+    """Where the cells of an output folder lie, under this version of the code."""
+    return out / "cache" / f"studies-{SOURCE}"
+
+
+def path_of(folder: Path, study: Study, cell: dict[str, Any]) -> Path:
+    """Where the rows of a cell lie or will lie."""
+    key = hashlib.sha256(json.dumps([study.name, cell], sort_keys=True).encode()).hexdigest()[:32]
+    return folder / f"{study.name}-{key}.parquet"
+
+
+def kept(path: Path) -> tuple[pd.DataFrame, float] | None:
+    """(rows, core seconds) of a finished cell; None if there is none or it is damaged (with a warning)."""
+    note = path.with_suffix(".json")
+    if not (path.is_file() and note.is_file()):
+        return None
+    try:
+        data, said = path.read_bytes(), json.loads(note.read_text())
+        if said["sha256"] != hashlib.sha256(data).hexdigest():
+            raise ValueError("does not match its checksum: it was truncated or edited")
+        return pd.read_parquet(io.BytesIO(data)), float(said["seconds"])
+    except (ValueError, KeyError, TypeError, OSError) as error:
+        warnings.warn(f"{path} {error}; it will be computed again", DamagedCache, stacklevel=2)
+        return None
+
+
+def play(study: Study, cell: dict[str, Any], folder: Path) -> tuple[str, int, float]:
+    """Play a cell and keep its rows; returns (study, rows, core seconds)."""
+    start = time.process_time()
+    with threadpool_limits(1):
+        frame = study.play(**cell)
+    seconds = time.process_time() - start
+    buffer = io.BytesIO()
+    frame.to_parquet(buffer, index=False, compression="zstd")
+    path = path_of(folder, study, cell)
+    table.write_atomic(path, buffer.getvalue())
+    note = dict(sha256=hashlib.sha256(buffer.getvalue()).hexdigest(), seconds=round(seconds, 4), cell=cell)
+    table.write_atomic(path.with_suffix(".json"), json.dumps(note).encode())
+    return study.name, len(frame), seconds
+
+
+def play_all(tier: Tier, names: tuple[str, ...], out: Path, jobs: int) -> tuple[dict[str, pd.DataFrame], dict]:
+    """(table, core seconds) of every named study; rows in the order of its cells."""
+    folder = folder_of(out)
+    asked = [(study, cell) for study in map(catalogue.STUDIES.get, names) if study for cell in study.cells(tier)]
+    with warnings.catch_warnings():
+        warnings.simplefilter("always", DamagedCache)
+        missing = [(study, cell) for study, cell in asked if kept(path_of(folder, study, cell)) is None]
+    missing.sort(key=lambda job: -job[0].seconds)
+    weight = {study.name: study.seconds for study, _ in asked}
+    with tracker(sum(weight[s.name] for s, _ in missing), len(missing), "cells") as shown:
+        for name, _, _ in Parallel(n_jobs=min(jobs, len(missing) or 1), return_as="generator_unordered")(
+            delayed(play)(study, cell, folder) for study, cell in missing
+        ):
+            shown.advance(weight[name], name)
+    frames: dict[str, list[pd.DataFrame]] = {name: [] for name in names}
+    seconds = dict.fromkeys(names, 0.0)
+    for study, cell in asked:
+        found = kept(path_of(folder, study, cell))
+        if found is None:
+            raise OSError(f"the rows of {study.name} {cell} cannot be read back from {folder}; check the disk")
+        frames[study.name].append(found[0])
+        seconds[study.name] += found[1]
+    return {name: pd.concat(parts, ignore_index=True) for name, parts in frames.items()}, seconds

@@ -1,0 +1,54 @@
+"""``paper-repro llm``: the study of ``python -m llm``, then its claims judged and its picture drawn."""
+
+from pathlib import Path
+
+import pandas as pd
+
+
+def run(arguments: list[str]) -> int:
+    """Play the study that ``arguments`` describe, judge M1-M4 on its tables, draw its figures.
+
+    Returns the study's exit code, or 3 where a claim stays inconclusive and 1 where one fails.
+    """
+    from llm.__main__ import app
+
+    try:
+        code = app(arguments, prog_name="paper-repro llm", standalone_mode=False)
+    except ModuleNotFoundError as error:
+        raise ValueError(f"{error.name} is not installed; pip install 'budgeted-stackelberg[llm]'") from error
+    if code or "--dry-run" in arguments or "--help" in arguments:
+        return int(code or 0)
+    return show(folder_in(arguments))
+
+
+def folder_in(arguments: list[str]) -> Path:
+    """The value of --out, in either spelling."""
+    for i, word in enumerate(arguments):
+        if word.startswith("--out="):
+            return Path(word.removeprefix("--out="))
+        if word == "--out":
+            return Path(arguments[i + 1])
+    return Path("results/llm")
+
+
+def show(folder: Path) -> int:
+    """Judge and draw the tables of a study's folder; prints verdicts and files."""
+    from figures.gallery import FAMILIES, save
+    from theory.claims import LEVEL
+    from theory.claims_llm import LLM
+    from theory.ledger import exit_code, judge
+
+    results = pd.read_parquet(folder / "results.parquet")
+    tables = {
+        "llm_runs": results[results["t"] == results["T"]].reset_index(drop=True),
+        "llm_times": pd.read_parquet(folder / "timings.parquet").assign(seed=0),
+    }
+    verdicts = pd.DataFrame([judge(claim, tables, LEVEL) for claim in LLM])
+    for row in verdicts.itertuples():
+        print(f"{row.id:<5} {row.verdict:<13} {row.statement}")
+    frozen = set(tables["llm_runs"]["mode"]) == {"frozen"}
+    names = ("f22_llm_accuracy", "f23_llm_mistakes") if frozen else ("f24_llm_orders",)
+    for name in names:
+        for path in save(FAMILIES[name].draw(tables), folder / "figures", name):
+            print(path)
+    return exit_code(verdicts)

@@ -1,0 +1,55 @@
+"""What the fields of a spec may hold: names from a list, bounded numbers; no unknown keys."""
+
+import difflib
+import math
+from typing import Annotated, Any
+
+from pydantic import AfterValidator, BaseModel, BeforeValidator, ConfigDict, ValidationInfo
+
+
+def one_of(what: str, valid: tuple[str, ...]) -> AfterValidator:
+    """Validator: the name is in ``valid``; the message names the nearest and all valid ones."""
+
+    def check(name: str) -> str:
+        if name not in valid:
+            near = difflib.get_close_matches(name, valid, n=1, cutoff=0.4)
+            hint = f"nearest: {near[0]!r}; " if near else ""
+            raise ValueError(f"unknown {what} {name!r}; {hint}valid: {', '.join(valid)}")
+        return name
+
+    return AfterValidator(check)
+
+
+def bounded(low: float, *, strict: bool = False, high: float = math.inf, closed: bool = False) -> AfterValidator:
+    """Validator: a finite number with low <= x < high; low < x if ``strict``, x <= high if ``closed``."""
+    end = f" {'<=' if closed else '<'} {high:g}" if high < math.inf else ", finite"
+    rule = f"{low:g} {'<' if strict else '<='} value{end}"
+
+    def check(x: float, info: ValidationInfo) -> float:
+        if not math.isfinite(x) or x < low or (strict and x == low) or x > high or (x == high and not closed):
+            raise ValueError(f"{info.field_name} = {x:g} is not allowed; give {rule}")
+        return x
+
+    return AfterValidator(check)
+
+
+def no_bool(x: Any) -> Any:
+    """The value itself; ValueError for True and False, which Python takes for 1 and 0."""
+    if isinstance(x, bool):
+        raise ValueError(f"{x} is not a number")
+    return x
+
+
+Count = Annotated[int, BeforeValidator(no_bool), bounded(1)]
+Index = Annotated[int, BeforeValidator(no_bool), bounded(0)]
+NonNegative = Annotated[float, BeforeValidator(no_bool), bounded(0.0)]
+Positive = Annotated[float, BeforeValidator(no_bool), bounded(0.0, strict=True)]
+Fraction = Annotated[float, BeforeValidator(no_bool), bounded(0.0, strict=True, high=1.0)]
+Share = Annotated[float, BeforeValidator(no_bool), bounded(0.0, high=1.0, closed=True)]
+Price = Annotated[float, BeforeValidator(no_bool), bounded(-1.0, high=1.0, closed=True)]
+
+
+class Spec(BaseModel):
+    """Base of all specs: immutable, no unknown keys."""
+
+    model_config = ConfigDict(frozen=True, extra="forbid", strict=False)

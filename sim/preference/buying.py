@@ -1,0 +1,68 @@
+"""Who buys true labels: the gates of the first game, on the pairs of a self-annotation round.
+
+A pair x of the round shows the gate its gap |theta^T x| and its width ||x||_P, where P is the inverse of
+I + sum x x^T over the truly labelled pairs so far; nothing else of ``gates`` changes.  The
+confidence radius is 1: width latency ||x||_P, regret latency (||x||_P - gap)_+.  Pairs arrive one
+by one, the width falls with every purchase, theta is refitted at the end of the round only.
+
+Norms of x are not bounded; information is counted with L^2 = d, their mean square.  The budget is
+hard, but theorem 3's promise that a paced gate keeps a label back is not made here.  Derived here.
+"""
+
+import math
+from typing import Any, NamedTuple
+
+import numpy as np
+
+from sim import codes, gates, learners, setup
+from sim.preference.data import Pairs, PreferenceSpec
+from sim.spec import GateSpec, LearnerSpec, RunSpec, StreamSpec
+
+LAM = 1.0
+REFRESH = 512
+
+
+class Shop(NamedTuple):
+    """A gate in the middle of a run: constants, purse, design of the true labels, pairs seen so far."""
+
+    g: Any
+    purse: gates.Purse
+    design: learners.Ridge
+    t: int
+
+
+def open_shop(spec: PreferenceSpec, gate: str, Z: np.ndarray) -> Shop:
+    """Before the first round: budget B over all rounds' pairs, design of the seed pairs Z (N, d)."""
+    run = RunSpec(
+        T=sum(spec.rounds),
+        B=spec.B,
+        stream=StreamSpec(d=spec.d),
+        learner=LearnerSpec(lam=LAM, L=math.sqrt(spec.d)),
+        gate=GateSpec(kind=gate),
+    )
+    g = setup.build(run)
+    design, out, nothing = learners.start(spec.d, 1, LAM), np.zeros(spec.d), np.zeros(1)
+    for z in Z:
+        design = learners.update(design, z, nothing, REFRESH, False, out)
+    design = design._replace(psi=0.0)  # information of the purchases alone
+    return Shop(g, gates.open_purse(g), design, 0)
+
+
+def visit(shop: Shop, theta: np.ndarray, pairs: Pairs) -> tuple[Shop, np.ndarray]:
+    """(shop, bought (n,) bool) after the gate has seen the pairs of a round; labels are not looked at."""
+    g, purse, design, t = shop
+    out, nothing = np.zeros(len(theta)), np.zeros(1)
+    bought = np.zeros(len(pairs.x), dtype=bool)
+    gaps = np.abs(pairs.x @ theta)
+    for i, x in enumerate(pairs.x):
+        w2 = max(float(x @ design.P @ x), 0.0)
+        width, gap = math.sqrt(w2), float(gaps[i])
+        certified = 1 if width <= gap else 0
+        latency = max(width - gap, 0.0) if g.latency == codes.REGRET else width
+        signal = gates.Signal(t, latency, width, math.log1p(w2), gap, certified, float(pairs.coin[i]), 0, 0.0)
+        bought[i], reason, _ = gates.decide(g, purse, signal)
+        if bought[i]:
+            design = learners.update(design, x, nothing, REFRESH, False, out)
+        purse = gates.settle(g, purse, signal, reason, design.psi)
+        t += 1
+    return Shop(g, purse, design, t), bought

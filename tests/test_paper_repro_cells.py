@@ -1,0 +1,102 @@
+"""Studies: kept cell by cell, resumed, recomputed where damaged, the same for any number of processes."""
+
+import warnings
+
+import numpy as np
+import pandas as pd
+import pytest
+
+from paper_repro import catalogue, cells
+from paper_repro.store import DamagedCache
+from sim import sweeps
+from sim.tiers import TIERS
+from theory.study import Study
+
+SMOKE = TIERS["smoke"]
+PLAYED: list[int] = []
+
+
+def three_cells(tier):
+    return tuple(dict(seed=0, cell=i) for i in range(3))
+
+
+def noted(seed, cell):
+    PLAYED.append(cell)
+    return pd.DataFrame(dict(seed=[seed], cell=[cell], value=[float(np.random.default_rng([seed, cell]).random())]))
+
+
+@pytest.fixture
+def study(monkeypatch):
+    PLAYED.clear()
+    monkeypatch.setitem(catalogue.STUDIES, "noted", Study("noted", three_cells, noted))
+    return "noted"
+
+
+def test_cells_are_kept_and_rows_come_in_the_order_of_cells(study, tmp_path):
+    first, seconds = cells.play_all(SMOKE, (study,), tmp_path, 1)
+    again, _ = cells.play_all(SMOKE, (study,), tmp_path, 1)
+    assert PLAYED == [0, 1, 2] and first[study]["cell"].tolist() == [0, 1, 2]
+    pd.testing.assert_frame_equal(first[study], again[study])
+    assert set(seconds) == {study}
+
+
+def test_a_damaged_cell_is_noticed_and_played_again(study, tmp_path):
+    first, _ = cells.play_all(SMOKE, (study,), tmp_path, 1)
+    victim = sorted(tmp_path.rglob("noted-*.parquet"))[0]
+    victim.write_bytes(victim.read_bytes()[:-7])
+    with pytest.warns(DamagedCache, match="computed again"):
+        again, _ = cells.play_all(SMOKE, (study,), tmp_path, 1)
+    assert len(PLAYED) == 4
+    pd.testing.assert_frame_equal(first[study], again[study])
+
+
+def test_an_interrupted_study_plays_only_what_is_missing(study, tmp_path):
+    cells.play_all(SMOKE, (study,), tmp_path, 1)
+    victim = sorted(tmp_path.rglob("noted-*.json"))[1]
+    victim.unlink()
+    cells.play_all(SMOKE, (study,), tmp_path, 1)
+    assert len(PLAYED) == 4
+
+
+def test_two_processes_give_the_bytes_of_one(tmp_path):
+    one, _ = cells.play_all(SMOKE, ("routing",), tmp_path / "one", 1)
+    with warnings.catch_warnings():
+        warnings.simplefilter("ignore", ResourceWarning)
+        two, _ = cells.play_all(SMOKE, ("routing",), tmp_path / "two", 2)
+    pd.testing.assert_frame_equal(one["routing"], two["routing"], check_exact=True)
+    a, b = (sorted((tmp_path / n).rglob("*.parquet")) for n in ("one", "two"))
+    assert [f.read_bytes() for f in a] == [f.read_bytes() for f in b]
+
+
+def test_every_study_lists_cells_that_name_a_seed_set_and_survive_json():
+    import json
+
+    for name, study in catalogue.STUDIES.items():
+        listed = study.cells(SMOKE)
+        assert listed and study.name == name
+        assert all(0 <= cell["seed"] < SMOKE.sets and json.loads(json.dumps(cell)) == cell for cell in listed), name
+
+
+def test_closure_reaches_sweeps_and_studies_behind_a_derived_table():
+    reached = catalogue.closure(["tightness"])
+    assert {"worst_found", "routing", "theorem3"} <= reached
+    assert catalogue.sources("f18_tightness") <= {*sweeps.SWEEPS, *catalogue.STUDIES}
+    assert catalogue.sources("f22_llm_accuracy") == set()
+
+
+def test_nothing_is_derived_from_what_is_missing():
+    made = catalogue.derive({})
+    assert set(made) == {name for name, d in catalogue.DERIVED.items() if not d.needs}
+
+
+def test_an_edit_of_what_a_study_reads_changes_the_digest_and_of_a_judge_does_not():
+    import subprocess
+    import sys
+
+    rooms = "determinism, nonmyopic, studies, studies_preference"
+    code = f"import sys; from paper_repro import studies as s; from theory import {rooms}; "
+    code += "print(*(m for m in sys.modules if m.startswith('theory.')))"
+    loaded = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True).stdout.split()
+    read = {f"{name.split('.')[1]}.py" for name in loaded}
+    assert not read & set(cells.JUDGES)
+    assert all((cells.ROOT / "theory" / name).is_file() for name in cells.JUDGES)

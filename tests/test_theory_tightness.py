@@ -1,0 +1,150 @@
+"""Tightness: the judges' ratios, a run at a time, and a broken bound shows above 1."""
+
+import json
+
+import numpy as np
+import pandas as pd
+import pytest
+
+from paper_repro.falsify import INSTANCES
+from sim import engine, table
+from sim.spec import FollowerSpec, GateSpec, LearnerSpec, RecordSpec, RunSpec, StreamSpec
+from theory import routing, tightness
+from theory.falsify_space import target_of
+
+FREE = dict(stream=StreamSpec(context="free", d=2), follower=FollowerSpec(kind="ball"))
+
+
+def play(spec):
+    return table.from_log("x/0", engine.play(spec, compiled=False))
+
+
+def tables():
+    """Small sweeps of every claim, plain loop; a run with a bound below the trivial one in each."""
+    paced = GateSpec(kind="llf_paced", cap=False)
+    cheap = dict(learner=LearnerSpec(sigma=0.1), **FREE)
+    specs = dict(
+        horizon=[RunSpec(T=600, replications=3, **cheap), RunSpec(T=30, replications=2, **FREE)],
+        theorem2=[RunSpec(T=600, B=300, gate=GateSpec(kind="llf_fixed", cap=False), record=FINAL, **cheap)],
+        theorem3=[RunSpec(T=600, B=300, gate=paced, replications=2, record=FINAL, **cheap)],
+        stated=[RunSpec(T=600, B=300, gate=GateSpec(kind="llf_paced"), record=FINAL, **cheap)],
+        trace=[RunSpec(T=60, B=30, gate=GateSpec(kind=g), record=EVERY, **FREE) for g in ("llf_fixed", "prefix")],
+    )
+    return {
+        name: table.from_logs([(f"{name}/{i}", engine.play(s, compiled=False)) for i, s in enumerate(runs)])
+        for name, runs in specs.items()
+    }
+
+
+FINAL, EVERY = RecordSpec(mode="final"), RecordSpec(mode="every")
+
+
+@pytest.fixture(scope="module")
+def played():
+    found = tables()
+    others = set(tightness.GAMES) - set(found) | {"digits"}
+    return found | {name: found["horizon"].assign(run=name) for name in others} | dict(
+        routing=routing.ratios(20, 0, (0.1, 0.5, 1.0))
+    )  # fmt: skip
+
+
+@pytest.fixture(scope="module")
+def worst():
+    return pd.concat([tightness.replayed(INSTANCES / f"{n}.json", play) for n in ("B3b", "B3b-useful", "B3b-noisy")])
+
+
+@pytest.fixture(scope="module")
+def out(played, worst):
+    return tightness.tightness_table(played, worst)
+
+
+def of(out, claim, source, quantile=1.0):
+    rows = out[(out["claim"] == claim) & (out["source"] == source) & (out["quantile"] == quantile)]
+    return rows["ratio"].item()
+
+
+def test_every_claim_has_its_rows_in_order(out):
+    assert list(out.columns) == list(tightness.COLUMNS)
+    assert list(dict.fromkeys(out["claim"])) == ["B2", "B3a", "B3b", "B7", "B8", "B9a", "L1", "L2"]
+    assert out["ratio"].between(0.0, 1.0 + 1e-9).all()
+    assert not out.isna().any().any()
+    for _, rows in out[out["source"].str.startswith("runs")].groupby(["claim", "source"]):
+        assert list(rows["quantile"]) == list(tightness.QUANTILES)
+        assert rows["ratio"].is_monotonic_increasing
+
+
+def test_the_largest_ratio_is_the_targets(out, played):
+    for claim, name in (("B3b", "horizon"), ("B7", "theorem2"), ("B8", "theorem3"), ("B9a", "stated")):
+        assert of(out, claim, "runs") == pytest.approx(target_of(claim).ratio(played[name]), rel=1e-12)
+        useful = target_of(f"{claim}-useful").ratio(played[name])
+        assert of(out, claim, "runs, bound not trivial") == pytest.approx(useful, rel=1e-12)
+
+
+def test_a_sample_is_a_run(out, played):
+    rows = out[(out["claim"] == "B3b") & (out["source"] == "runs")]
+    assert set(rows["n"]) == {5} and set(rows["unit"]) == {"runs"}
+    useful = target_of("B3b").rows(played["horizon"])
+    assert rows["useful"].iloc[0] == pytest.approx((useful["bound"] < useful["trivial"]).mean())
+    assert 0.0 < rows["useful"].iloc[0] < 1.0
+
+
+def test_latency_is_judged_within_a_run(out, played):
+    """The first round of the second run is not compared with the last of the first."""
+    ratios = []
+    for _, rows in played["trace"].groupby(["run", "replication"]):
+        judged = target_of("B3a").rows(rows)
+        ratios += list(judged.loc[judged["measured"] > 0.0, "ratio"])
+    mine = out[(out["claim"] == "B3a") & (out["source"] == "runs")]
+    assert set(mine["n"]) == {len(ratios)} and len(ratios) > 3
+    assert of(out, "B3a", "runs", 0.5) == pytest.approx(np.median(ratios))
+
+
+@pytest.mark.parametrize(
+    ("claim", "name", "columns"),
+    [
+        ("B2", "stated", dict(psi=1e6)),
+        ("B3a", "trace", dict(latency=1e-6)),
+        ("B3b", "horizon", dict(regret=1e6)),
+        ("B7", "theorem2", dict(labels=10**6)),
+        ("B8", "theorem3", dict(threshold_rise_max=1.0)),
+        ("B9a", "stated", dict(regret=1e6)),
+        ("L1", "routing", dict(ratio=1e3)),
+        ("L2", "routing", dict(ratio=1e3)),
+    ],
+)
+def test_a_doctored_table_shows_above_1(played, worst, claim, name, columns):
+    broken = played | {name: played[name].assign(**columns)}
+    assert of(tightness.tightness_table(broken, worst), claim, "runs") > 1.0
+
+
+def test_runs_off_the_event_and_controls_say_nothing(played, worst):
+    for change in (dict(conf_ratio_max=1.5), dict(control="wrong_update")):
+        off = played | dict(stated=played["stated"].assign(**change))
+        rows = tightness.tightness_table(off, worst)
+        assert "B9a" not in set(rows["claim"]) and "B8" in set(rows["claim"])
+
+
+def test_a_selection_of_sweeps_gives_a_selection_of_claims(played, worst):
+    few = tightness.tightness_table({"theorem2": played["theorem2"]}, worst)
+    assert set(few["claim"]) == {"B3b", "B7"}
+    assert set(tightness.tightness_table({"theorem2": played["theorem2"]}, worst.iloc[:0])["claim"]) == {"B7"}
+
+
+def test_instances_replay_by_variant(worst):
+    assert list(worst["source"]) == [tightness.WORST + v for v in tightness.VARIANTS.values()]
+    assert worst["claim"].eq("B3b").all() and worst["useful"].tolist() == [0.0, 1.0, 1.0]
+    assert worst["ratio"].is_monotonic_decreasing
+    assert worst["seed"].tolist()[-1] == json.loads((INSTANCES / "B3b-noisy.json").read_text())["spec"]["seed"]
+
+
+def test_tight_examples_are_the_worst_of_the_routes(out):
+    assert of(out, "L2", "worst found") == pytest.approx(1.0, abs=1e-9)
+    assert of(out, "L1", "worst found") == pytest.approx(1.0, abs=1e-4)
+    assert of(out, "L2", "runs", 0.5) < 0.999
+
+
+def test_a_silent_instance_is_refused(tmp_path):
+    path = tmp_path / "B3b-noisy.json"
+    path.write_text((INSTANCES / "B3b.json").read_text())
+    with pytest.raises(ValueError, match=r"B3b-noisy.json: B3b-noisy says nothing"):
+        tightness.replayed(path, play)
