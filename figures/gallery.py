@@ -161,7 +161,7 @@ _TEXTS = (
         "Measured over bound of every deterministic claim, on the event E. Lines: median, 95 % and largest over runs "
         "(each run's largest ratio; for B3a, rounds with a wrong pick), with every bound (grey) and with those below "
         "the trivial one (blue). Crosses, diamonds, pluses: the worst instances found by search, replayed; for L1 and "
-        "L2, Pigou's links. Right of the line a bound is broken.",
+        "L2, Pigou's links; for S4a and S4b every sample is a search. Right of the line a bound is broken.",
     ),
     (
         determinism,

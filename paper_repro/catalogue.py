@@ -50,7 +50,7 @@ DERIVED: dict[str, Derived] = {
     "nonmyopic_fits": Derived(("nonmyopic",), lambda t: nonmyopic.fits(t["nonmyopic"])),
     "savings": Derived(("efficiency",), lambda t: claims_labels.savings(t, claims.LEVEL)),
     "tightness": Derived(
-        ("worst_found", "routing", "trace", "digits", *tightness.GAMES),
+        ("worst_found", "routing", "preference_regret", "trace", "digits", *tightness.GAMES),
         lambda t: tightness.tightness_table(t, t["worst_found"]),
     ),
     "digits_regret": Derived(

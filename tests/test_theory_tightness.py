@@ -148,3 +148,17 @@ def test_a_silent_instance_is_refused(tmp_path):
     path.write_text((INSTANCES / "B3b.json").read_text())
     with pytest.raises(ValueError, match=r"B3b-noisy.json: B3b-noisy says nothing"):
         tightness.replayed(path, play)
+
+
+def test_the_preference_games_bounds_are_counted_by_search():
+    rows = pd.DataFrame(
+        dict(
+            seed=[0, 0, 1], regime="regular", policy="matched", delta=[0.1, 0.2, 0.4], r1_measured=[0.1, 0.3, 0.6],
+            r1_bound=[0.4, 0.6, 0.75], r2_measured=[0.1, 0.2, 0.3], r2_bound=[0.2, np.nan, 0.2],
+        )
+    )  # fmt: skip
+    made = tightness.of_regrets("S4a", rows).set_index(["source", "quantile"])["ratio"]
+    assert made[(tightness.RUNS, 1.0)] == made[(tightness.WORST, 1.0)] == pytest.approx(0.8)
+    assert made[(tightness.RUNS + tightness.NOT_TRIVIAL, 1.0)] == pytest.approx(0.5)  # log 2 is trivial
+    broken = tightness.of_regrets("S4b", rows)
+    assert broken["ratio"].max() == pytest.approx(1.5)

@@ -7,12 +7,16 @@ Two sources, one measure (``falsify_space.Target``; for L1 and L2 ``routing``'s 
 for sigma >= S L besides.  A ratio above 1 (but for ROUNDING) is a violation.  B3a's ratio needs
 neighbouring rounds, so it comes from the sweep that records every one: a sample is a round with a
 wrong pick there (the other sweeps keep regret - latency, not the ratio).  The routing study's random
-instances stand for runs, Pigou's two links (``routing.tight``) for the worst.
+instances stand for runs, Pigou's two links (``routing.tight``) for the worst.  The preference game's
+regret bounds are judged on adversaries that were searched in the first place.
 """
 
+import math
 from collections.abc import Callable, Mapping
 from pathlib import Path
+from typing import Any
 
+import numpy as np
 import pandas as pd
 
 from theory import falsify, routing
@@ -36,6 +40,8 @@ ROUTES: dict[str, tuple[tuple[str, ...], Callable]] = {
     "L1": (("linear", "polynomial"), routing.general_bound),
     "L2": (("linear",), routing.linear_bound),
 }
+# Measured, bound, trivial bound: R1's is the regret of theta = 0; R2 speaks of DPO too, whose regret has none.
+REGRETS = {"S4a": ("r1_measured", "r1_bound", math.log(2.0)), "S4b": ("r2_measured", "r2_bound", math.inf)}
 
 Tables = Mapping[str, pd.DataFrame]
 
@@ -99,6 +105,24 @@ def of_routes(claim: str, table: pd.DataFrame) -> pd.DataFrame:
     return pd.concat([found, pd.DataFrame([row | more | dict(ratio=float(ratio[keep].max()))])])
 
 
+def of_regrets(claim: str, table: pd.DataFrame) -> pd.DataFrame:
+    """S4a, S4b: a sample is the tightest adversary that a search found for one data set, mismatch and policy."""
+    measured, bound, trivial = REGRETS[claim]
+    kept = table.dropna(subset=[bound]).reset_index(drop=True)
+    ratio, useful = kept[measured] / kept[bound], kept[bound] < trivial
+    more: dict[str, Any] = dict(
+        unit="searches", useful=float(useful.mean()), detail="adversaries found by projected ascent"
+    )
+    parts = [spread(claim, RUNS, ratio, **more), spread(claim, RUNS + NOT_TRIVIAL, ratio[useful], **more)]
+    for source, part in ((WORST, ratio), (WORST + NOT_TRIVIAL, ratio[useful])):
+        if len(part):
+            top = kept.iloc[int(part.index[int(np.argmax(part.to_numpy()))])]
+            said = f"{top['regime']}, {top['policy']}, delta {top['delta']:g}"
+            row = dict(claim=claim, source=source, quantile=1.0, n=len(part), seed=int(top["seed"]), detail=said)
+            parts.append(pd.DataFrame([more | row | dict(ratio=float(part.max()))]))
+    return pd.concat(parts)
+
+
 def replayed(path: Path, play: falsify.Play) -> pd.DataFrame:
     """One row: a saved instance, played and judged again.  Raises ValueError where the claim is silent."""
     spec = falsify.load(path).spec
@@ -125,6 +149,7 @@ def tightness_table(tables: Tables, worst: pd.DataFrame) -> pd.DataFrame:
     """
     parts = [of_runs(claim, tables) for claim, needs in SWEEPS.items() if all(n in tables for n in needs)]
     parts += [of_routes(claim, tables["routing"]) for claim in ROUTES if "routing" in tables]
+    parts += [of_regrets(claim, tables["preference_regret"]) for claim in REGRETS if "preference_regret" in tables]
     found = pd.concat([*parts, worst], ignore_index=True)[list(COLUMNS)]
-    order = {claim: i for i, claim in enumerate((*SWEEPS, *ROUTES))}
+    order = {claim: i for i, claim in enumerate((*SWEEPS, *ROUTES, *REGRETS))}
     return found.sort_values("claim", key=lambda c: c.map(order).fillna(len(order)), kind="stable", ignore_index=True)
