@@ -1,5 +1,7 @@
 """Shared set-up: a repeatable hypothesis profile and one fixture that compiles the kernels."""
 
+from importlib.util import find_spec
+
 import pytest
 from hypothesis import HealthCheck, settings
 
@@ -14,6 +16,14 @@ settings.register_profile(
     suppress_health_check=[HealthCheck.too_slow, HealthCheck.function_scoped_fixture],
 )
 settings.load_profile("repeatable")
+
+WITHOUT_MODELS = find_spec("torch") is None or find_spec("transformers") is None or find_spec("peft") is None
+collect_ignore_glob = ["test_llm_*.py", "test_paper_repro_llm.py"] if WITHOUT_MODELS else []
+
+
+def pytest_report_header() -> str:
+    """What is left out, where everybody sees it."""
+    return "extra llm is not installed: the tests of language models are SKIPPED" if WITHOUT_MODELS else ""
 
 
 @pytest.fixture(scope="session")
