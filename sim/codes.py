@@ -64,4 +64,12 @@ GATES = (
 REASONS = ("below_threshold", "opened", "certified", "out_of_budget", "forced")
 BELOW_THRESHOLD, OPENED, CERTIFIED, OUT_OF_BUDGET, FORCED = range(5)
 
+OWN = "own"  # a gate, follower or learner from a user's file (``sim.own``); its code is OWN_CODE
+OWN_CODE = -1
+
 OK, NOT_FINITE, INVERSE_LOST = range(3)
+
+
+def code(name: str, names: tuple[str, ...]) -> int:
+    """The code of a part's name: its place in its tuple, OWN_CODE for a user's own."""
+    return OWN_CODE if name == OWN else names.index(name)

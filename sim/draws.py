@@ -10,7 +10,8 @@ kurtosis -0.3, symmetric, independent).  It costs one hash a coordinate and is e
 point, hence the same bytes on every machine.  Label noise is Gaussian (Box-Muller), because the
 lower bound (theorem 4) is a statement about Gaussian noise.
 
-The functions work on NumPy arrays and compile unchanged.
+The formulas are elementwise: they work on NumPy arrays and compile unchanged.  ``fill_*`` and
+``uniform_at`` only spread a formula over draw numbers, by array here and by loop in ``sim.kernels``.
 """
 
 import hashlib
@@ -66,6 +67,21 @@ def bell(raw):
 def gaussian(u1, u2):
     """Two uniforms -> one standard normal number (Box-Muller)."""
     return math.sqrt(-2.0 * math.log(u1)) * math.cos(2.0 * math.pi * u2)
+
+
+def fill_bell(key, start, out):
+    """Bell-shaped draws start, start + 1, ... of ``key`` into ``out`` (n,). Modifies ``out``."""
+    out[:] = bell(bits(key, start, index(out.shape[0])))
+
+
+def fill_uniform(key, start, out):
+    """Uniform draws start, start + 1, ... of ``key`` into ``out`` (n,). Modifies ``out``."""
+    out[:] = uniform(bits(key, start, index(out.shape[0])))
+
+
+def uniform_at(key, n):
+    """Uniform draw number n of ``key``."""
+    return uniform(bits(key, n, index(1)))[0]
 
 
 def index(n: int) -> np.ndarray:

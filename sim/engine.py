@@ -5,11 +5,13 @@ any number of threads or processes.
 """
 
 import warnings
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
 from dataclasses import dataclass
 
 import numpy as np
 
-from sim import codes, draws, log, loop, recorded, streams
+from sim import codes, draws, gates, log, loop, own, recorded, rounds, streams
 from sim.setup import Setup, build, never_opens
 from sim.spec import RunSpec
 
@@ -27,6 +29,10 @@ class IdleGate(UserWarning):
     """A gate whose budget is too small against the dimension for it ever to open."""
 
 
+class NotCompiled(UserWarning):
+    """A part of the user's own that Numba cannot compile is played in the plain loop, slower."""
+
+
 @dataclass(frozen=True)
 class RunLog:
     """spec, its numbers, and per replication the rows (R, log.WIDTH) at the recorded rounds."""
@@ -40,9 +46,10 @@ def play(spec: RunSpec, *, first: int = 0, compiled: bool = True, watch=None) ->
     """Play replications first, first + 1, ... of a configuration.
 
     ``compiled`` = False plays the plain loop: the same decisions on the same draws, slower; it alone
-    can be watched, and only in a game (``loop.play_game``).
-    Raises EngineError on a bad status, ValueError for a run that cannot be watched and what
-    ``recorded.load`` raises on a bad file.
+    can be watched, and only in a game (``loop.play_game``).  A part of the user's own (``sim.own``) that is
+    a class or that Numba cannot compile is played so too; the latter with a NotCompiled warning.
+    Raises EngineError on a bad status, own.OwnError where a user's part raises, ValueError for a run that
+    cannot be watched, and what ``recorded.load`` raises on a bad file.
     """
     g, data = setup_of(spec), data_of(spec)
     if watch is not None and (compiled or data is not None):
@@ -102,6 +109,57 @@ def _checked(status: int, spec: RunSpec, rep: int) -> None:
         raise EngineError(f"replication {rep} of {spec.key()} ({spec.gate.kind}): {_ADVICE[status]}")
 
 
+def _sources(spec: RunSpec) -> dict[str, str]:
+    """kind -> source of the parts that are the user's own."""
+    kinds = {own.GATE: spec.gate.kind, own.FOLLOWER: spec.follower.kind, own.LEARNER: spec.learner.kind}
+    paths = {own.GATE: spec.gate.path, own.FOLLOWER: spec.follower.path, own.LEARNER: spec.learner.path}
+    return {kind: paths[kind] for kind, name in kinds.items() if name == codes.OWN}
+
+
+@contextmanager
+def _blaming(spec: RunSpec, rep: int) -> Iterator[None]:
+    """Whatever a user's part raises becomes one OwnError that names it."""
+    try:
+        yield
+    except (own.OwnError, EngineError):
+        raise
+    except Exception as error:
+        mine = ", ".join(_sources(spec).values())
+        if not mine:
+            raise
+        raise own.OwnError(
+            f"{mine}: {type(error).__name__}: {error} (replication {rep} of seed {spec.seed})"
+        ) from error
+
+
+def _parts(spec: RunSpec, g: Setup, jit: Callable | None = None) -> rounds.Parts:
+    """The game's rules; ``jit`` compiles the user's own functions."""
+    mine = _sources(spec)
+    rule = own.gate(mine[own.GATE], g, jit) if own.GATE in mine else gates.BUILT_IN
+    parts = rounds.BUILT_IN._replace(decide=rule.decide, settle=rule.settle)
+    if own.FOLLOWER in mine:
+        free = g.context == codes.FREE
+        follower = own.follower(mine[own.FOLLOWER], free, jit)
+        parts = parts._replace(respond=follower) if free else parts._replace(choose=follower)
+    return parts
+
+
+def _kernel(spec: RunSpec, choose: Callable, args: tuple) -> Callable | None:
+    """The compiled run, from ``choose(jit)``; None where a part of the user's own must be played plainly."""
+    from sim import kernels
+
+    mine = _sources(spec)
+    if not all(own.compilable(source, kind) for kind, source in mine.items()):
+        return None
+    kernel = choose(kernels.jit)
+    reason = kernels.refusal(kernel, args) if mine else ""
+    if reason:
+        files = ", ".join(mine.values())
+        warnings.warn(f"{files} is played in the plain loop: {reason}", NotCompiled, stacklevel=2)
+        return None
+    return kernel
+
+
 def _play_game(spec: RunSpec, g: Setup, rep: int, compiled: bool, watch=None) -> np.ndarray:
     k, stream = spec.learner, spec.stream
     keys = draws.stream_keys(spec.seed, rep)
@@ -113,15 +171,19 @@ def _play_game(spec: RunSpec, g: Setup, rep: int, compiled: bool, watch=None) ->
     record = _record(spec)
 
     def run(g: Setup, plan: np.ndarray, latencies: np.ndarray) -> np.ndarray:
-        if not compiled:
-            return loop.play_game(g, process, keys, truth, record, plan, latencies, watch)
-        from sim import kernels
-
         rows = np.zeros((len(record), log.WIDTH))
-        _checked(kernels.play_game(g, process, keys, truth, record, plan, latencies, rows), spec, rep)
-        return rows
+        given = (g, process, keys, truth, record, plan, latencies)
+        if compiled:
+            from sim import kernels
 
-    return _with_plan(g, run)
+            kernel = _kernel(spec, lambda jit: kernels.game_of(_parts(spec, g, jit)), (*given, rows))
+            if kernel is not None:
+                _checked(kernel(*given, rows), spec, rep)
+                return rows
+        return loop.play_game(*given, watch, _parts(spec, g))
+
+    with _blaming(spec, rep):
+        return _with_plan(g, run)
 
 
 def _play_recorded(spec: RunSpec, g: Setup, data: recorded.Recorded, rep: int, compiled: bool) -> np.ndarray:
@@ -132,17 +194,32 @@ def _play_recorded(spec: RunSpec, g: Setup, data: recorded.Recorded, rep: int, c
     record = _record(spec)
 
     def run(g: Setup, plan: np.ndarray, latencies: np.ndarray) -> np.ndarray:
-        if not compiled:
-            from sim import rounds
-
-            learner = loop.OvaRidge(g.d, g.N, g.lam, g.refresh)
-            return loop.play_recorded(
-                g, learner, X, y, lambda s: rounds.accuracy(s, X_test, y_test), keys, record, plan, latencies
-            )
-        from sim import kernels
-
         rows = np.zeros((len(record), log.WIDTH))
-        _checked(kernels.play_recorded(g, X, y, X_test, y_test, keys, record, plan, latencies, rows), spec, rep)
-        return rows
+        rest = (keys, record, plan, latencies)
+        if compiled:
+            from sim import kernels
 
-    return _with_plan(g, run)
+            kernel = _kernel(
+                spec, lambda jit: kernels.recorded_of(_rule(spec, g, jit)), (g, X, y, X_test, y_test, *rest, rows)
+            )
+            if kernel is not None:
+                _checked(kernel(g, X, y, X_test, y_test, *rest, rows), spec, rep)
+                return rows
+        learner, accuracy = _learner(spec, g, X_test, y_test)
+        return loop.play_recorded(g, learner, X, y, accuracy, *rest, _rule(spec, g))
+
+    with _blaming(spec, rep):
+        return _with_plan(g, run)
+
+
+def _rule(spec: RunSpec, g: Setup, jit: Callable | None = None) -> gates.Rule:
+    parts = _parts(spec, g, jit)
+    return gates.Rule(parts.decide, parts.settle)
+
+
+def _learner(spec: RunSpec, g: Setup, X_test: np.ndarray, y_test: np.ndarray) -> tuple[loop.Learner, Callable]:
+    """The plain loop's learner and how it is evaluated."""
+    if spec.learner.kind == codes.OWN:
+        mine = own.OwnLearner(spec.learner.path, g.d, g.N, g.lam)
+        return mine, lambda s: mine.accuracy(X_test, y_test)
+    return loop.OvaRidge(g.d, g.N, g.lam, g.refresh), lambda s: rounds.accuracy(s, X_test, y_test)

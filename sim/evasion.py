@@ -16,7 +16,7 @@ import math
 
 import numpy as np
 
-from sim import followers, learners
+from sim import followers, gates, learners
 
 SWEEPS = 30
 HALVINGS = 80
@@ -115,7 +115,7 @@ def narrow(values, U, theta, aim, tau, L, z):
             z[i] += U[i, k] * x[k] / size
 
 
-def evade(g, s, p, x, theta_star, alpha, z, aim, out):
+def evade(g, s, p, x, theta_star, alpha, z, aim, out, decide=gates.decide):
     """Turn the ball response in ``z`` into the exact evasion; returns False (z kept) if not worth it.
 
     ``aim`` (d,) is what the ball response aimed at.  The largest width that the gate leaves shut is
@@ -124,7 +124,7 @@ def evade(g, s, p, x, theta_star, alpha, z, aim, out):
     """
     values, U = spectrum(s.P)
     widest = g.L * math.sqrt(values.max())
-    tau = widest * followers.shut_scale(g, p, x, alpha, widest, 0.0)
+    tau = widest * followers.shut_scale(g, p, x, alpha, widest, 0.0, decide)
     if tau >= widest:
         return True
     if tau <= 0.0:
@@ -133,7 +133,7 @@ def evade(g, s, p, x, theta_star, alpha, z, aim, out):
     narrow(values, U, s.theta[:, 0], aim, tau, g.L, response)
     gap = max(-learners.dot(s.theta[:, 0], response), 0.0)
     width = math.sqrt(learners.square_width(s.P, response, out))
-    scale = followers.shut_scale(g, p, x, alpha, width, gap)
+    scale = followers.shut_scale(g, p, x, alpha, width, gap, decide)
     payoff = scale * abs(learners.dot(theta_star, response))
     if payoff <= followers.WORTH * abs(learners.dot(theta_star, z)):
         return False

@@ -21,6 +21,16 @@ BISECTIONS = 30
 WORTH = 0.01  # an evasion that keeps less of the payoff than this share is not worth making
 
 
+def ascend(shown):
+    """Sort a few indices in place (by insertion: a library sort costs more than the rest of the round)."""
+    for i in range(1, shown.shape[0]):
+        k, j = shown[i], i
+        while j > 0 and shown[j - 1] > k:
+            shown[j] = shown[j - 1]
+            j -= 1
+        shown[j] = k
+
+
 def smallest(keys, gold, forced, M, shown):
     """Write gold, ``forced`` (or -1) and the smallest ``keys`` into ``shown`` (M + 1,), ascending.
 
@@ -41,7 +51,7 @@ def smallest(keys, gold, forced, M, shown):
         shown[n] = best
         n += 1
     shown[n] = gold
-    shown.sort()
+    ascend(shown)
 
 
 def worst_pick(scores, payoffs, gold, M):
@@ -63,14 +73,15 @@ def worst_pick(scores, payoffs, gold, M):
     return best
 
 
-def choose(g, scores, payoffs, gold, luck, keys, shown):
-    """Fill ``shown`` (M + 1,) for a pool follower; ``luck`` (N,) are uniforms for ``iid``.
+def choose(g, scores, payoffs, gold, keys, shown):
+    """Fill ``shown`` (M + 1,) for a pool follower; ``keys`` (N,) holds uniforms for ``iid``.
 
-    Modifies ``keys`` (N,) and ``shown``.
+    Modifies ``keys`` and ``shown``.
     """
     forced = -1
-    for k in range(keys.shape[0]):
-        keys[k] = luck[k] if g.follower == codes.IID else -scores[k]
+    if g.follower != codes.IID:
+        for k in range(keys.shape[0]):
+            keys[k] = -scores[k]
     if g.follower == codes.BEST_RESPONSE:
         forced = worst_pick(scores, payoffs, gold, g.M)
         if forced >= 0:
@@ -107,7 +118,7 @@ def tremble(theta_star, size, u, aim):
         aim[i] = theta_star[i] + scale * u[i]
 
 
-def stays_shut(g, p, x, alpha, width, gap, scale):
+def stays_shut(g, p, x, alpha, width, gap, scale, decide=gates.decide):
     """Would the gate stay shut if the vector were shrunk to ``scale`` times itself?"""
     w = scale * width
     factor = 1.0 if g.leader == codes.GREEDY else 2.0
@@ -117,17 +128,17 @@ def stays_shut(g, p, x, alpha, width, gap, scale):
     certified = 1 if alpha * w <= scale * gap else 0
     gain = math.log1p(w * w)
     seen = gates.Signal(x.t, latency, w, gain, scale * gap, certified, 1.0, x.scheduled, 0.0)
-    return not gates.decide(g, p, seen)[0]
+    return not decide(g, p, seen)[0]
 
 
-def shut_scale(g, p, x, alpha, width, gap):
+def shut_scale(g, p, x, alpha, width, gap, decide=gates.decide):
     """Largest scale in [0, 1] at which the gate stays shut, by bisection (to 2^-30)."""
-    if stays_shut(g, p, x, alpha, width, gap, 1.0):
+    if stays_shut(g, p, x, alpha, width, gap, 1.0, decide):
         return 1.0
     low, high = 0.0, 1.0
     for _ in range(BISECTIONS):
         mid = 0.5 * (low + high)
-        if stays_shut(g, p, x, alpha, width, gap, mid):
+        if stays_shut(g, p, x, alpha, width, gap, mid, decide):
             low = mid
         else:
             high = mid
@@ -142,11 +153,12 @@ def shrink_to(v, L):
             v[i] *= L / norm
 
 
-def evade(g, s, p, x, theta_star, alpha, z, candidate, out):
+def evade(g, s, p, x, theta_star, alpha, z, candidate, out, decide=gates.decide):
     """Turn the ball response in ``z`` into an evasion; returns False (z kept) if none is worth it.
 
     Candidates in order: z scaled along its ray, then z tilted towards -theta_hat by a sine of
-    j/TILTS (for gates that look at the gap).  Modifies ``z``, ``candidate`` and ``out`` (d,).
+    j/TILTS (for gates that look at the gap);
+    ``decide`` is the gate's rule.  Modifies ``z``, ``candidate`` and ``out`` (d,).
     """
     theta = s.theta[:, 0]
     norm = math.sqrt(learners.dot(theta, theta))
@@ -165,7 +177,7 @@ def evade(g, s, p, x, theta_star, alpha, z, candidate, out):
             payoff = abs(payoff)  # a tie goes against the leader on either side
         gap = max(-learners.dot(theta, candidate), 0.0)
         width = math.sqrt(learners.square_width(s.P, candidate, out))
-        scale = shut_scale(g, p, x, alpha, width, gap)
+        scale = shut_scale(g, p, x, alpha, width, gap, decide)
         if scale * payoff > target:
             for i in range(z.shape[0]):
                 z[i] = scale * candidate[i]

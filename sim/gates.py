@@ -11,6 +11,7 @@ dual after Balseiro, Lu, Mirrokni (dual mirror descent); llf_self_paced derived 
 """
 
 import math
+from collections.abc import Callable
 from typing import NamedTuple
 
 import numpy as np
@@ -28,7 +29,8 @@ class Signal(NamedTuple):
     width    ||z||_P of the compared pair;  gain = log(1 + w^2) of the design vector [nats]
     gap      score of the pick minus the runner-up;  coin  a uniform for randomised gates
     scheduled  the offline reference's purchase plan for this round (0 or 1)
-    leak     the label's surprise: 0 for every gate but the control that peeks
+    leak     the label's surprise, which no gate may read: 0 but for the control that peeks and, as a bait
+             that ``paper_repro preflight`` checks, for a user's own gate in the simulator
     """
 
     t: int
@@ -45,14 +47,15 @@ class Signal(NamedTuple):
 class Purse(NamedTuple):
     """What a gate remembers: ``left`` labels, ``psi`` information bought [nats]; ``own_left``
     and ``own_psi`` the first purse of llf_split; ``mu`` the dual price (not above 0: not yet set);
-    ``seen`` (window,) the last latencies or gaps, ``written`` how many there were."""
+    ``memory`` (window,) the last latencies or gaps (a user's gate: its own
+    floats), ``written`` how many there were."""
 
     left: int
     psi: float
     own_left: int
     own_psi: float
     mu: float
-    seen: np.ndarray
+    memory: np.ndarray
     written: int
 
 
@@ -99,9 +102,9 @@ def confidence_rule(g, p, x):
         pace = min(1.0, (p.left / g.B) / (rounds_left / g.T))
         return g.gate_c * x.width * pace**g.gate_p, x.gap
     if kind == codes.LLF_QUANTILE:
-        return p.left / rounds_left, share_below(p.seen, p.written, -x.latency)
+        return p.left / rounds_left, share_below(p.memory, p.written, -x.latency)
     if kind == codes.MARGIN:
-        return p.left / rounds_left, share_below(p.seen, p.written, x.gap)
+        return p.left / rounds_left, share_below(p.memory, p.written, x.gap)
     if kind == codes.DUAL:
         return x.latency, max(p.mu, 0.0)
     if kind == codes.BBQ:
@@ -156,7 +159,7 @@ def decide(g, p, x):
 def settle(g, p, x, reason, psi):
     """The purse after a decision; ``psi`` is the learner's information after it [nats].
 
-    Modifies ``seen`` in place.
+    Modifies ``memory`` in place.
     """
     bought = reason == codes.OPENED or reason == codes.FORCED
     own = bought and reason == codes.OPENED
@@ -164,7 +167,7 @@ def settle(g, p, x, reason, psi):
     if g.gate == codes.DUAL:
         mu = x.latency if mu <= 0.0 else mu * math.exp(g.gate_eta * ((1.0 if bought else 0.0) - g.B / g.T))
     elif g.gate == codes.LLF_QUANTILE or g.gate == codes.MARGIN:
-        p.seen[written % p.seen.shape[0]] = -x.latency if g.gate == codes.LLF_QUANTILE else x.gap
+        p.memory[written % p.memory.shape[0]] = -x.latency if g.gate == codes.LLF_QUANTILE else x.gap
         written += 1
     return Purse(
         p.left - 1 if bought else p.left,
@@ -172,6 +175,17 @@ def settle(g, p, x, reason, psi):
         p.own_left - 1 if own else p.own_left,
         p.own_psi + x.gain if own else p.own_psi,
         mu,
-        p.seen,
+        p.memory,
         written,
     )
+
+
+class Rule(NamedTuple):
+    """A gate as two functions: decide(g, p, x) -> (open, reason, threshold), pure, and
+    settle(g, p, x, reason, psi) -> Purse.  What plays a gate takes a rule, so that anyone's fits."""
+
+    decide: Callable
+    settle: Callable
+
+
+BUILT_IN = Rule(decide, settle)

@@ -30,8 +30,9 @@ class View(NamedTuple):
 
 def score(g, s, Phi, alpha, means, scores, out):
     """Fill means (N,) = Phi theta and scores (N,): greedy = means, optimistic adds alpha ||phi||_P."""
+    theta = s.theta.reshape(-1)  # one column: the same numbers, known to be contiguous
     for k in range(Phi.shape[0]):
-        m = learners.dot(Phi[k], s.theta[:, 0])
+        m = learners.dot(Phi[k], theta)
         means[k] = m
         scores[k] = m
         if g.leader == codes.OPTIMISTIC:
@@ -54,7 +55,8 @@ def pick_against(scores, payoffs, shown):
 def assess(g, s, Phi, means, shown, pick, alpha, z, out):
     """Compare the pick with every shown response. Modifies ``z`` and ``out`` (d,)."""
     rival, width, gap, regret = pick, 0.0, math.inf, 0.0
-    for k in shown:
+    for j in range(shown.shape[0]):
+        k = shown[j]
         if k == pick:
             continue
         for i in range(z.shape[0]):

@@ -10,7 +10,7 @@ from typing import Any, Protocol
 
 import numpy as np
 
-from sim import codes, draws, gates, leader, learners, log, rounds
+from sim import gates, leader, learners, log, rounds
 from sim.setup import Setup
 
 
@@ -47,12 +47,15 @@ class OvaRidge:
         return self._s
 
 
-def play_game(g: Setup, process, keys, theta_star, record, schedule, latencies, watch=None) -> np.ndarray:
+def play_game(
+    g: Setup, process, keys, theta_star, record, schedule, latencies, watch=None, parts=rounds.BUILT_IN
+) -> np.ndarray:
     """Play one simulated run; returns rows (len(record), log.WIDTH).
 
     record (R,) ascending 1-based rounds; schedule (T,) or (0,) the offline reference's plan;
     latencies (T,) or (0,) receives the gate's latency of every round; ``watch(t, v, w, bought)``
-    sees every decided round (its ``leader.View``, the buffers, the decision) before its label.
+    sees every decided round (its ``leader.View``, the buffers, the decision) before its label;
+    ``parts`` (rounds.Parts) are the gate's and the follower's rules.
     """
     rows = np.zeros((len(record), log.WIDTH))
     s, p, w = learners.start(g.d, 1, g.lam), gates.open_purse(g), rounds.workspace(g)
@@ -62,12 +65,14 @@ def play_game(g: Setup, process, keys, theta_star, record, schedule, latencies, 
     for t in range(g.T):
         alpha = learners.radius(g, s.psi)
         scheduled = int(schedule[t]) if len(schedule) else 0
-        gold = rounds.present(g, process, keys, t, s, p, alpha, theta_star, scheduled, w)
+        gold = rounds.present(
+            g, process, keys, t, s, p, alpha, theta_star, scheduled, w, parts.decide, parts.choose, parts.respond
+        )
         pick = leader.pick_against(w.scores, w.payoffs, w.shown)
         v = leader.assess(g, s, w.Phi, w.means, w.shown, pick, alpha, w.z, w.out)
-        luck, leak = rounds.gate_coin(g, keys, t, w.one), rounds.leak(g, keys, t, w)
+        luck, leak = rounds.gate_coin(g, keys, t), rounds.leak(g, keys, t, w)
         x = rounds.signal(g, v, t, v.width * v.width, luck, scheduled, leak)
-        bought, reason, threshold = gates.decide(g, p, x)
+        bought, reason, threshold = parts.decide(g, p, x)
         regret = w.payoffs[gold] - w.payoffs[pick]
         ratio = tally.conf_ratio
         if watch is not None:
@@ -75,7 +80,7 @@ def play_game(g: Setup, process, keys, theta_star, record, schedule, latencies, 
         if bought:
             s = rounds.buy(g, s, v, keys, t, w)
             ratio = learners.confidence_ratio(s, theta_star, learners.radius(g, s.psi), w.z, w.out)
-        p = gates.settle(g, p, x, reason, s.psi)
+        p = parts.settle(g, p, x, reason, s.psi)
         tally = log.advance(tally, v, x, regret, bought, reason, threshold, alpha, ratio)
         if len(latencies):
             latencies[t] = x.latency
@@ -85,14 +90,16 @@ def play_game(g: Setup, process, keys, theta_star, record, schedule, latencies, 
     return rows
 
 
-def play_recorded(g: Setup, learner: Learner, X, y, evaluate, keys, record, schedule, latencies) -> np.ndarray:
+def play_recorded(
+    g: Setup, learner: Learner, X, y, evaluate, keys, record, schedule, latencies, rule=gates.BUILT_IN
+) -> np.ndarray:
     """Play a recorded stream of T prompts X with labels y (T,) coded 0..K-1.
 
-    ``evaluate(state) -> float`` gives the held-out accuracy at a recorded round.  A mistake
+    ``evaluate(state) -> float`` gives the held-out accuracy at a recorded round, ``rule`` is the gate.  A mistake
     costs regret 1; there is no theta*, so the confidence ratio is NaN.
     """
     rows = np.zeros((len(record), log.WIDTH))
-    p, one = gates.open_purse(g), draws.index(1)
+    p = gates.open_purse(g)
     tally = log.blank(np.nan)
     r = 0
     for t in range(g.T):
@@ -100,16 +107,16 @@ def play_recorded(g: Setup, learner: Learner, X, y, evaluate, keys, record, sche
         scheduled = int(schedule[t]) if len(schedule) else 0
         scores, w2 = learner.predict(X[t])
         v = leader.assess_classes(scores, w2, alpha)
-        leak = 2.0 * g.sigma if g.gate == codes.CONTROL_PEEK and v.pick != y[t] else 0.0
-        luck = rounds.gate_coin(g, keys, t, one)
+        leak = rounds.leak_of_class(g, v.pick, y[t])
+        luck = rounds.gate_coin(g, keys, t)
         x = rounds.signal(g, v, t, w2, luck, scheduled, leak)
-        bought, reason, threshold = gates.decide(g, p, x)
+        bought, reason, threshold = rule.decide(g, p, x)
         regret = 0.0 if v.pick == y[t] else 1.0
         if bought:
             one_hot = np.zeros(g.N)
             one_hot[y[t]] = 1.0
             learner.update(X[t], one_hot)
-        p = gates.settle(g, p, x, reason, learner.state().psi)
+        p = rule.settle(g, p, x, reason, learner.state().psi)
         tally = log.advance(tally, v, x, regret, bought, reason, threshold, alpha, np.nan)
         if len(latencies):
             latencies[t] = x.latency

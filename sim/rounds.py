@@ -4,6 +4,7 @@
 """
 
 import math
+from collections.abc import Callable
 from typing import NamedTuple
 
 import numpy as np
@@ -13,7 +14,7 @@ from sim import codes, draws, evasion, followers, gates, leader, learners, plann
 
 class Work(NamedTuple):
     """Buffers of a run, overwritten every round: Phi (N, d); payoffs, means, scores, luck (N,);
-    shown (M + 1,); z, candidate, out (d,); offsets (N d,), few (2 (M + 1),) and one (1,) uint64."""
+    shown (M + 1,); z, candidate, out (d,); y (1,); draws u (N d,) and few (2 (M + 1),); eta (M + 1,)."""
 
     Phi: np.ndarray
     payoffs: np.ndarray
@@ -25,15 +26,15 @@ class Work(NamedTuple):
     candidate: np.ndarray
     out: np.ndarray
     y: np.ndarray
-    offsets: np.ndarray
+    u: np.ndarray
     few: np.ndarray
-    one: np.ndarray
+    eta: np.ndarray
 
 
 def workspace(g):
     """Allocate the buffers of a run."""
     return Work(
-        np.zeros((g.N, g.d)),
+        learners.zeros(g.N, g.d),
         np.zeros(g.N),
         np.zeros(g.N),
         np.zeros(g.N),
@@ -43,27 +44,31 @@ def workspace(g):
         np.zeros(g.d),
         np.zeros(g.d),
         np.zeros(1),
-        np.arange(g.N * g.d).astype(np.uint64),
-        np.arange(2 * (g.M + 1)).astype(np.uint64),
-        np.arange(1).astype(np.uint64),
+        np.zeros(g.N * g.d),
+        np.zeros(2 * (g.M + 1)),
+        np.zeros(g.M + 1),
     )
 
 
-def coin(key, t, one):
-    """The uniform of round t in the sequence ``key``; ``one`` is draws.index(1)."""
-    return draws.uniform(draws.bits(key, t, one))[0]
-
-
-def gate_coin(g, keys, t, one):
+def gate_coin(g, keys, t):
     """The gate's coin of round t, drawn only for gates that toss one (1 otherwise)."""
     if g.gate == codes.RANDOM or g.gate == codes.LLF_SPLIT:
-        return coin(keys[draws.COIN], t, one)
+        return draws.uniform_at(keys[draws.COIN], t)
     return 1.0
 
 
 def leak(g, keys, t, w):
-    """|noise| of the round's label for the control gate that peeks, 0 for every other gate."""
-    return abs(noise(g, keys, t, w)[0]) if g.gate == codes.CONTROL_PEEK else 0.0
+    """|noise| of the round's label for the control gate that peeks and, as a bait, for a user's gate."""
+    if g.gate == codes.CONTROL_PEEK or g.gate == codes.OWN_CODE:
+        noise(g, keys, t, w)
+        return abs(w.eta[0])
+    return 0.0
+
+
+def leak_of_class(g, pick, label):
+    """The same on a recorded stream: twice sigma where the label would be a surprise."""
+    baited = g.gate == codes.CONTROL_PEEK or g.gate == codes.OWN_CODE
+    return 2.0 * g.sigma if baited and pick != label else 0.0
 
 
 def payoffs_of(w, theta_star):
@@ -76,34 +81,36 @@ def payoffs_of(w, theta_star):
     return gold
 
 
-def present(g, process, keys, t, s, p, alpha, theta_star, scheduled, w):
-    """Steps 1-3: pool, commitment, shown set. Fills ``w``; returns the gold index."""
+def present(g, process, keys, t, s, p, alpha, theta_star, scheduled, w, decide, choose, respond):
+    """Steps 1-3: pool, commitment, shown set. Fills ``w``; returns the gold index.
+
+    ``decide`` is the gate's rule, ``choose`` and ``respond`` the follower's on a pool and in the free game.
+    """
     if g.context == codes.FREE:
-        present_free(g, keys, t, s, p, alpha, theta_star, scheduled, w)
+        respond(g, keys, t, s, p, alpha, theta_star, scheduled, w, decide)
+        lay_out(keys, t, w)
         gold = payoffs_of(w, theta_star)
         leader.score(g, s, w.Phi, alpha, w.means, w.scores, w.out)
         return gold
-    c = streams.component(g, process, keys[draws.COMPONENT], t, w.one)
-    streams.fill_pool(g, process.scales[c], keys[draws.FEATURES], t, w.offsets, w.Phi)
+    c = streams.component(g, process, keys[draws.COMPONENT], t)
+    streams.fill_pool(g, process.scales[c], keys[draws.FEATURES], t, w.u, w.Phi)
     gold = payoffs_of(w, theta_star)
     leader.score(g, s, w.Phi, alpha, w.means, w.scores, w.out)
     if g.follower == codes.IID:
-        luck = draws.uniform(draws.bits(keys[draws.FOLLOWER], t * g.N, w.offsets[: g.N]))
-    else:
-        luck = w.payoffs  # not read: counters let a run skip the draws it does not need
-    followers.choose(g, w.scores, w.payoffs, gold, luck, w.luck, w.shown)
+        draws.fill_uniform(keys[draws.FOLLOWER], t * g.N, w.luck)  # counters let a run skip unneeded draws
+    choose(g, w.scores, w.payoffs, gold, w.luck, w.shown)
     return gold
 
 
-def present_free(g, keys, t, s, p, alpha, theta_star, scheduled, w):
-    """The free game: the follower's z against the zero vector, in an order set by a coin."""
+def respond(g, keys, t, s, p, alpha, theta_star, scheduled, w, decide):
+    """The free game: write the follower's z (d,) into ``w.z``; it knows the gate's rule ``decide``."""
     if g.follower == codes.HARD_INSTANCE:
         followers.hard(t, g.L, w.z)
     elif g.follower == codes.SCHEDULE:
         planners.replay(t, g.script, w.z)
     else:
-        u = draws.bell(draws.bits(keys[draws.FOLLOWER], t * g.d, w.offsets[: g.d]))
-        followers.tremble(theta_star, g.tremble, u, w.candidate)
+        draws.fill_bell(keys[draws.FOLLOWER], t * g.d, w.z)
+        followers.tremble(theta_star, g.tremble, w.z, w.candidate)
         if g.follower == codes.PATIENT:
             planners.patient(g, s, t, w.candidate, w.z)
         else:
@@ -111,11 +118,15 @@ def present_free(g, keys, t, s, p, alpha, theta_star, scheduled, w):
         if g.follower == codes.EVADER:
             x = gates.Signal(t, 0.0, 0.0, 0.0, 0.0, 0, 1.0, scheduled, 0.0)
             if g.exact:
-                evasion.evade(g, s, p, x, theta_star, alpha, w.z, w.candidate, w.out)
+                evasion.evade(g, s, p, x, theta_star, alpha, w.z, w.candidate, w.out, decide)
             else:
-                followers.evade(g, s, p, x, theta_star, alpha, w.z, w.candidate, w.out)
-    row = 0 if coin(keys[draws.ORDER], t, w.one) < 0.5 else 1
-    for i in range(g.d):
+                followers.evade(g, s, p, x, theta_star, alpha, w.z, w.candidate, w.out, decide)
+
+
+def lay_out(keys, t, w):
+    """The pair of a free round: z against the zero vector, in an order set by a coin. Modifies ``w``."""
+    row = 0 if draws.uniform_at(keys[draws.ORDER], t) < 0.5 else 1
+    for i in range(w.z.shape[0]):
         w.Phi[row, i] = w.z[i]
         w.Phi[1 - row, i] = 0.0
     w.shown[0], w.shown[1] = 0, 1
@@ -129,13 +140,12 @@ def signal(g, v, t, design_w2, luck, scheduled, surprise):
 
 
 def noise(g, keys, t, w):
-    """The M + 1 standard normal numbers of round t (a new sequence from ``relabel_from`` on)."""
+    """Fill ``w.eta`` (M + 1,) with the label noise of round t [reward], N(0, sigma^2), another sequence from
+    ``relabel_from`` on.  Modifies ``w``."""
     key = keys[draws.RELABEL] if t >= g.relabel_from else keys[draws.NOISE]
-    u = draws.uniform(draws.bits(key, t * (2 * (g.M + 1)), w.few))
-    eta = np.zeros(g.M + 1)
+    draws.fill_uniform(key, t * (2 * (g.M + 1)), w.few)
     for k in range(g.M + 1):
-        eta[k] = g.sigma * draws.gaussian(u[2 * k], u[2 * k + 1])
-    return eta
+        w.eta[k] = g.sigma * draws.gaussian(w.few[2 * k], w.few[2 * k + 1])
 
 
 def compare(w, v):
@@ -148,16 +158,16 @@ def compare(w, v):
 
 def buy(g, s, v, keys, t, w):
     """Step 6: the label that feedback defines, and the learner's update. Modifies ``w``."""
-    eta = noise(g, keys, t, w)
+    noise(g, keys, t, w)
     if g.feedback == codes.PAIR:
-        w.y[0] = compare(w, v) + eta[0]
+        w.y[0] = compare(w, v) + w.eta[0]
         return learners.update(s, w.z, w.y, g.refresh, g.wrong, w.out)
     if g.feedback == codes.BANDIT:
-        w.y[0] = w.payoffs[v.pick] + eta[0]
+        w.y[0] = w.payoffs[v.pick] + w.eta[0]
         return learners.update(s, w.Phi[v.pick], w.y, g.refresh, g.wrong, w.out)
     for j in range(w.shown.shape[0]):
         k = w.shown[j]
-        w.y[0] = w.payoffs[k] + eta[j]
+        w.y[0] = w.payoffs[k] + w.eta[j]
         s = learners.update(s, w.Phi[k], w.y, g.refresh, g.wrong, w.out)
     return s
 
@@ -174,3 +184,16 @@ def accuracy(s, X, y):
         if pick == y[i]:
             right += 1
     return right / y.shape[0]
+
+
+class Parts(NamedTuple):
+    """Everything in a game that a user may bring: the gate's decide and settle (``gates.Rule``), the
+    follower's choose (a pool) and respond (the free game)."""
+
+    decide: Callable = gates.decide
+    settle: Callable = gates.settle
+    choose: Callable = followers.choose
+    respond: Callable = respond
+
+
+BUILT_IN = Parts()

@@ -5,7 +5,7 @@ from typing import NamedTuple
 
 import numpy as np
 
-from sim import codes, scripts
+from sim import codes, own, scripts
 from sim.spec import RunSpec
 
 
@@ -83,16 +83,16 @@ def build(spec: RunSpec, d: int | None = None, classes: int | None = None) -> Se
         M=M,
         B=B,
         context=codes.CONTEXTS.index(stream.context),
-        follower=codes.FOLLOWERS.index(follower.kind),
+        follower=codes.code(follower.kind, codes.FOLLOWERS),
         leader=codes.LEADERS.index(k.leader),
         feedback=codes.FEEDBACKS.index(k.feedback),
-        gate=codes.GATES.index(gate.kind),
+        gate=codes.code(gate.kind, codes.GATES),
         latency=codes.LATENCIES.index(gate.latency_used),
         purse=codes.GATES.index(gate.purse),
         cap=gate.cap,
         radius_mode=codes.RADIUS_MODES.index(k.radius_mode),
         refresh=k.refresh,
-        window=gate.window,
+        window=own.memory(gate.path) if gate.kind == codes.OWN else gate.window,
         wrong=k.control == "wrong_update",
         relabel_from=spec.relabel_from - 1 if spec.relabel_from else spec.T,
         sigma=k.sigma,

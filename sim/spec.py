@@ -12,7 +12,7 @@ from typing import Annotated, Literal
 
 from pydantic import BeforeValidator, model_validator
 
-from sim import codes, scripts
+from sim import codes, own, scripts
 from sim.fields import Count, Fraction, Index, NonNegative, Positive, Price, Share, Spec, one_of
 from sim.fields import no_bool as _no_bool
 
@@ -56,10 +56,11 @@ class FollowerSpec(Spec):
 
     ``tremble`` is the relative size of the trembling hand of ball, evader and patient.  ``price``,
     ``turn``, ``haste``, ``period`` shape patient (``sim.planners``), ``path`` is the schedule's .npy
-    (T', d), replayed cyclically, and ``exact`` makes the evader solve its cone program.
+    (T', d), replayed cyclically, or the file of an ``own`` follower (``sim.own``), and ``exact`` makes
+    the evader solve its cone program.
     """
 
-    kind: Annotated[str, one_of("follower", codes.FOLLOWERS)] = "iid"
+    kind: Annotated[str, one_of("follower", (*codes.FOLLOWERS, codes.OWN))] = "iid"
     M: Count = 1
     tremble: NonNegative = 1e-3
     price: Price = 0.0
@@ -74,19 +75,22 @@ class FollowerSpec(Spec):
         planned = (self.price, self.turn, self.haste, self.period)
         if self.kind != "patient" and planned != (0.0, 0.0, 1.0, 1):
             raise ValueError(f"(price, turn, haste, period) = {planned} with {self.kind!r}: they shape 'patient' only")
-        if (self.kind == "schedule") != bool(self.path):
+        if (self.kind in ("schedule", codes.OWN)) != bool(self.path):
             raise ValueError(
-                f"follower {self.kind!r} with path = {self.path!r}: schedule, and no other, replays a .npy"
+                f"follower {self.kind!r} with path = {self.path!r}: schedule (a .npy) and own (a .py), and no other, "
+                "need a path"
             )
+        _check_own(self.kind, self.path, own.FOLLOWER)
         if self.exact and self.kind != "evader":
             raise ValueError(f"exact = True with follower {self.kind!r}: only the evader has an exact version")
         return self
 
 
 class LearnerSpec(Spec):
-    """Ridge (pair, full or bandit feedback) or one-versus-all ridge (``ova``, gold feedback)."""
+    """Ridge (pair, full or bandit feedback), one-versus-all ridge (``ova``, gold feedback), or a
+    learner of one's ``own`` (gold feedback) from the file ``path`` (``sim.own``)."""
 
-    kind: Annotated[str, one_of("learner", ("ridge", "ova"))] = "ridge"
+    kind: Annotated[str, one_of("learner", ("ridge", "ova", codes.OWN))] = "ridge"
     leader: Annotated[str, one_of("leader", codes.LEADERS)] = "greedy"
     feedback: Annotated[str, one_of("feedback", codes.FEEDBACKS)] = "pair"
     lam: Positive = 1.0
@@ -98,14 +102,16 @@ class LearnerSpec(Spec):
     radius_c: Positive = 1.0
     refresh: Count = 4096
     control: Literal["", "wrong_update"] = ""
+    path: str = ""
 
     @model_validator(mode="after")
     def _consistent(self) -> "LearnerSpec":
-        if (self.kind == "ova") != (self.feedback == "gold"):
+        if (self.kind != "ridge") != (self.feedback == "gold"):
             raise ValueError(
-                f"learner = {self.kind!r} with feedback = {self.feedback!r}: ova learns from gold labels and ridge "
-                "from pair, full or bandit feedback"
+                f"learner = {self.kind!r} with feedback = {self.feedback!r}: ova learns from gold labels (as your "
+                "own does) and ridge from pair, full or bandit feedback"
             )
+        _check_own(self.kind, self.path, own.LEARNER)
         if self.feedback == "bandit" and self.leader == "greedy":
             raise ValueError(
                 "leader = 'greedy' with feedback = 'bandit': a greedy pick has no confidence bound on its regret "
@@ -119,9 +125,10 @@ class LearnerSpec(Spec):
 class GateSpec(Spec):
     """Who buys.  ``latency`` is the one the gate compares; by default regret for llf_regret and
     llf_self_paced, width otherwise.  ``eta`` = 0 means 1/sqrt(B).  ``cap`` = False switches the
-    hard budget off, for the two theorems that promise to need none."""
+    hard budget off, for the two theorems that promise to need none and for a gate of one's ``own``, read
+    from the file ``path`` (``sim.own``)."""
 
-    kind: Annotated[str, one_of("gate", codes.GATES)] = "always"
+    kind: Annotated[str, one_of("gate", (*codes.GATES, codes.OWN))] = "always"
     latency: Annotated[str, one_of("latency", ("", *codes.LATENCIES))] = ""
     threshold: NonNegative = 0.0
     c: NonNegative = 0.1
@@ -131,11 +138,13 @@ class GateSpec(Spec):
     window: Count = 256
     purse: Annotated[str, one_of("purse", ("prefix", "random"))] = "prefix"
     cap: bool = True
+    path: str = ""
 
     @model_validator(mode="after")
     def _consistent(self) -> "GateSpec":
-        if not self.cap and self.kind not in ("llf_fixed", "llf_paced"):
+        if not self.cap and self.kind not in ("llf_fixed", "llf_paced", codes.OWN):
             raise ValueError(f"cap = False with gate {self.kind!r}: only llf_fixed and llf_paced promise to need none")
+        _check_own(self.kind, self.path, own.GATE)
         return self
 
     @property
@@ -146,7 +155,16 @@ class GateSpec(Spec):
     def by_width(self) -> bool:
         """Whether the gate looks at nothing but the width (or at no confidence at all)."""
         reads_latency = self.kind in ("llf_regret", "llf_quantile", "dual")
-        return self.kind not in ("llf_self_paced", "margin") and (self.latency_used == "width" or not reads_latency)
+        return self.kind not in ("llf_self_paced", "margin", codes.OWN) and (
+            self.latency_used == "width" or not reads_latency
+        )
+
+
+def _check_own(kind: str, path: str, part: str) -> None:
+    if part != own.FOLLOWER and (kind == codes.OWN) != bool(path):
+        raise ValueError(f"{part} {kind!r} with path = {path!r}: kind 'own', and no other, needs a path (a .py file)")
+    if kind == codes.OWN:
+        own.file_of(path)
 
 
 class RecordSpec(Spec):
@@ -189,16 +207,18 @@ class RunSpec(Spec):
         self._check_budget()
         self._check_follower()
         free = self.follower.kind in codes.FREE_FOLLOWERS + codes.PLANNERS
+        if self.follower.kind == codes.OWN:
+            free = self.stream.context == "free"
         recorded = self.stream.context == "recorded"
         if free != (self.stream.context == "free"):
             raise ValueError(
                 f"follower {self.follower.kind!r} with context {self.stream.context!r}: ball, evader, hard_instance, "
                 "patient and schedule, and no others, play in context 'free'"
             )
-        if recorded != (self.learner.kind == "ova") or recorded != (self.follower.kind == "all"):
+        if recorded != (self.learner.kind != "ridge") or recorded != (self.follower.kind == "all"):
             raise ValueError(
                 f"context {self.stream.context!r}, learner {self.learner.kind!r}, follower {self.follower.kind!r}: "
-                "a recorded stream is played by learner 'ova' with follower 'all', and by no others"
+                "a recorded stream is played by learner 'ova' (or your own) with follower 'all', and by no others"
             )
         if free and (self.N != 2 or self.follower.M != 1 or self.learner.feedback != "pair"):
             raise ValueError(
@@ -262,9 +282,10 @@ class RunSpec(Spec):
         """Digest (32 hex digits) of the spec and, if it replays files, of their bytes."""
         text = json.dumps(self.model_dump(mode="json"), sort_keys=True, separators=(",", ":"))
         digest = hashlib.sha256(text.encode())
-        for path in (self.stream.path, self.follower.path):
-            if path and Path(path).is_file():
-                digest.update(Path(path).read_bytes())
+        for path in (self.stream.path, self.follower.path, self.gate.path, self.learner.path):
+            file = own.file_of(path) if path.startswith("entry:") else Path(path)
+            if path and file.is_file():
+                digest.update(file.read_bytes())
         return digest.hexdigest()[:32]
 
 

@@ -51,24 +51,24 @@ def theta_star(key: np.ndarray, d: int, norm: float, hard_delta: float) -> np.nd
     return norm * u / np.sqrt(np.sum(u * u))
 
 
-def component(g, p, key, t, one):
-    """Index of the component that is active in round t; ``one`` is draws.index(1)."""
+def component(g, p, key, t):
+    """Index of the component that is active in round t."""
     C = p.cumulative.shape[0]
     if g.context == codes.SHIFT:
         return min(t * C // g.T, C - 1)
     if C == 1:
         return 0
-    u = draws.uniform(draws.bits(key, t, one))[0]
+    u = draws.uniform_at(key, t)
     c = 0
     while c < C - 1 and u >= p.cumulative[c]:
         c += 1
     return c
 
 
-def fill_pool(g, scale, key, t, index, Phi):
-    """Write the pool of round t into Phi (N, d): every row has norm ``g.feature_norm``."""
+def fill_pool(g, scale, key, t, u, Phi):
+    """Write the pool of round t into Phi (N, d): every row has norm ``g.feature_norm``; u (N d,) is a buffer."""
     N, d = Phi.shape
-    u = draws.bell(draws.bits(key, t * N * d, index))
+    draws.fill_bell(key, t * N * d, u)
     for k in range(N):
         total = 0.0
         for i in range(d):

@@ -23,6 +23,15 @@ def key_of(state, gamma):
 
 
 @numba.njit
+def spread(key, start, n):
+    """The draws that runs use, compiled: bells, uniforms, one uniform."""
+    bells, uniforms = np.zeros(n), np.zeros(n)
+    draws.fill_bell(key, start, bells)
+    draws.fill_uniform(key, start, uniforms)
+    return bells, uniforms, draws.uniform_at(key, start)
+
+
+@numba.njit
 def compiled_draws(key, start, index):
     """Everything that draws can do, compiled."""
     raw = draws.bits(key, start, index)
@@ -127,3 +136,16 @@ def test_property_plain_and_compiled_draws_are_the_same_bits(state, gamma, start
     normal = np.array([draws.gaussian(a, b) for a, b in u.reshape(-1, 2)])
     for got, want in zip(compiled_draws(key, start, index), (raw, u, draws.bell(raw), normal), strict=True):
         assert got.tobytes() == want.tobytes()
+
+
+@given(words, words, st.integers(0, 2**40), st.integers(1, 20))
+def test_property_draws_are_spread_alike_plain_and_compiled(state, gamma, start, n):
+    key = key_of(state, gamma)
+    bells, uniforms, one = spread(key, start, n)
+    plain, also = np.zeros(n), np.zeros(n)
+    draws.fill_bell(key, start, plain)
+    draws.fill_uniform(key, start, also)
+    raw = draws.bits(key, start, draws.index(n))
+    assert bells.tobytes() == plain.tobytes() == draws.bell(raw).tobytes()
+    assert uniforms.tobytes() == also.tobytes() == draws.uniform(raw).tobytes()
+    assert one == draws.uniform_at(key, start) == also[0]

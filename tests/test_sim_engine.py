@@ -234,13 +234,13 @@ def witnessed(monkeypatch, gate, follower="iid", **stream):
 
     def watch_present(*args):
         gold = present(*args)
-        pools.append(args[-1].Phi.copy())
+        pools.append(args[9].Phi.copy())
         truths.append(args[7].copy())
         return gold
 
     def watch_noise(*args):
-        noises[args[2]] = noise(*args)
-        return noises[args[2]]
+        noise(*args)
+        noises[args[2]] = args[3].eta.copy()
 
     with monkeypatch.context() as m:
         m.setattr(rounds, "present", watch_present)
@@ -354,8 +354,8 @@ def test_a_bad_status_becomes_an_error_with_advice(compiled, monkeypatch):
         (codes.NOT_FINITE, "check sigma, S, L and lam"),
         (codes.INVERSE_LOST, "lower learner.refresh"),
     ):
-        monkeypatch.setattr(kernels, "play_game", lambda *args, status=status: status)
-        monkeypatch.setattr(kernels, "play_recorded", lambda *args, status=status: status)
+        monkeypatch.setattr(kernels, "game_of", lambda parts, status=status: lambda *args: status)
+        monkeypatch.setattr(kernels, "recorded_of", lambda rule, status=status: lambda *args: status)
         for spec in (RunSpec(T=5), digits_spec("prefix", T=5)):
             with pytest.raises(engine.EngineError, match=advice) as error:
                 engine.play(spec, first=2)
@@ -397,7 +397,7 @@ def test_digest_names_the_sources(tmp_path, monkeypatch):
 
 def test_open_purse_and_workspace_belong_to_one_run():
     g = build(RunSpec(gate=GateSpec(kind="margin")))
-    assert gates.open_purse(g).seen is not gates.open_purse(g).seen
+    assert gates.open_purse(g).memory is not gates.open_purse(g).memory
     assert rounds.workspace(g).Phi is not rounds.workspace(g).Phi
 
 

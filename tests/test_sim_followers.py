@@ -30,7 +30,7 @@ def shown_by(kind, scores, payoffs, gold, M, luck=None):
     N = len(scores)
     g = build(RunSpec(stream=StreamSpec(N=N), follower=FollowerSpec(kind=kind, M=M)))
     shown = np.zeros(M + 1, dtype=np.int64)
-    followers.choose(g, scores, payoffs, gold, np.zeros(N) if luck is None else luck, np.zeros(N), shown)
+    followers.choose(g, scores, payoffs, gold, np.zeros(N) if luck is None else luck.copy(), shown)
     return shown
 
 
@@ -230,8 +230,8 @@ def test_an_evasion_by_tilting_stays_in_the_ball(monkeypatch):
     """The margin gate against the evader: every shown vector is within L."""
     longest, evade = [0.0], followers.evade
 
-    def watch(g, s, p, x, theta_star, alpha, z, candidate, out):
-        claim = evade(g, s, p, x, theta_star, alpha, z, candidate, out)
+    def watch(g, s, p, x, theta_star, alpha, z, candidate, out, decide):
+        claim = evade(g, s, p, x, theta_star, alpha, z, candidate, out, decide)
         longest.append(np.linalg.norm(z) / g.L)
         return claim
 

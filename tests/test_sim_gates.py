@@ -74,10 +74,10 @@ def test_property_decide_is_pure(case, rng):
     spec, table = case
     g, p = build(spec), run(spec, table)[-1][3]
     p = p._replace(left=max(p.left, 1))
-    seen, x = p.seen.copy(), signal(0, table[0], 1.0)
+    seen, x = p.memory.copy(), signal(0, table[0], 1.0)
     answers = {gates.decide(g, p, x) for _ in range(3)}
     assert len(answers) == 1
-    np.testing.assert_array_equal(p.seen, seen)
+    np.testing.assert_array_equal(p.memory, seen)
 
 
 def test_a_purse_without_labels_is_shut_for_every_gate():

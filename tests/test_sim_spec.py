@@ -70,10 +70,10 @@ BAD = {
     "free N": (lambda: RunSpec(stream=StreamSpec(context="free", N=3), follower=BALL), "N = 3, M = 1"),
     "free M": (lambda: RunSpec(stream=FREE, follower=FollowerSpec(kind="ball", M=2)), "M = 2"),
     "free full": (lambda: RunSpec(stream=FREE, follower=BALL, learner=LearnerSpec(feedback="full")), "'full'"),
-    "recorded ridge": (lambda: RunSpec(stream=DIGITS, follower=ALL), "learner 'ova' with follower 'all'"),
-    "recorded iid": (lambda: RunSpec(stream=DIGITS, learner=OVA), "learner 'ova' with follower 'all'"),
-    "pool all": (lambda: RunSpec(follower=ALL), "learner 'ova' with follower 'all'"),
-    "pool ova": (lambda: RunSpec(learner=OVA), "learner 'ova' with follower 'all'"),
+    "recorded ridge": (lambda: RunSpec(stream=DIGITS, follower=ALL), "with follower 'all', and by no others"),
+    "recorded iid": (lambda: RunSpec(stream=DIGITS, learner=OVA), "with follower 'all', and by no others"),
+    "pool all": (lambda: RunSpec(follower=ALL), "with follower 'all', and by no others"),
+    "pool ova": (lambda: RunSpec(learner=OVA), "with follower 'all', and by no others"),
     "cap": (lambda: GateSpec(kind="random", cap=False), "only llf_fixed and llf_paced"),
     "hard B": (lambda: RunSpec(T=99, B=15, stream=FREE, follower=HARD), "buy more labels or take a smaller d"),
     "price": (lambda: FollowerSpec(kind="patient", price=1.1), "give -1 <= value <= 1"),
@@ -82,8 +82,8 @@ BAD = {
     "period": (lambda: FollowerSpec(kind="patient", period=0), "period = 0"),
     "price of a ball": (lambda: FollowerSpec(kind="ball", price=0.5), "they shape 'patient' only"),
     "exact ball": (lambda: FollowerSpec(kind="ball", exact=True), "only the evader has an exact version"),
-    "schedule without a path": (lambda: FollowerSpec(kind="schedule"), "schedule, and no other, replays a .npy"),
-    "path of a ball": (lambda: FollowerSpec(kind="ball", path="z.npy"), "schedule, and no other"),
+    "schedule without a path": (lambda: FollowerSpec(kind="schedule"), "and no other, need a path"),
+    "path of a ball": (lambda: FollowerSpec(kind="ball", path="z.npy"), "and no other, need a path"),
     "schedule without a file": (
         lambda: RunSpec(stream=FREE, follower=FollowerSpec(kind="schedule", path="/nowhere.npy")),
         "is no file; write the schedule with numpy.save",
@@ -189,7 +189,8 @@ def changed(field, value):
 def test_keys_differ_in_every_field():
     keys = {field: changed(field, value).key() for field, value in CHANGED.items()}
     assert len({BASE.key(), *keys.values()}) == len(keys) + 1
-    covered = set(CHANGED) | {"beta", "learner.kind", "learner.radius_c", "stream.path", "gate.cap"}
+    covered = set(CHANGED) | {"beta", "learner.kind", "learner.radius_c", "stream.path", "gate.cap", "gate.path"}
+    covered |= {"learner.path"}
     covered |= {f"follower.{name}" for name in ("price", "turn", "haste", "period", "path", "exact")}
     nested = {
         "stream": StreamSpec,
@@ -212,6 +213,17 @@ def test_keys_differ_in_every_field():
     for field in (dict(price=0.5), dict(turn=0.5), dict(haste=2.0), dict(period=2)):
         pairs.append((plan, RunSpec(stream=FREE, follower=FollowerSpec(kind="patient", **field))))
     assert all(a.key() != b.key() for a, b in pairs)
+
+
+@pytest.mark.parametrize("part", ["gate", "learner"])
+def test_the_key_of_an_own_part_follows_the_bytes_of_its_file(tmp_path, part):
+    file, keys = tmp_path / "mine.py", set()
+    for text in ("x = 1", "x = 2"):
+        file.write_text(text)
+        gate = dict(gate=GateSpec(kind="own", path=str(file)))
+        learner = dict(stream=DIGITS, follower=ALL, learner=LearnerSpec(kind="own", feedback="gold", path=str(file)))
+        keys.add(RunSpec(**(gate if part == "gate" else learner)).key())
+    assert len(keys) == 2
 
 
 def test_keys_are_stable():

@@ -6,7 +6,7 @@ import strategies as own
 from hypothesis import given
 from hypothesis import strategies as st
 
-from sim import draws, rounds, streams
+from sim import draws, followers, gates, rounds, streams
 from sim.setup import build
 from sim.spec import FollowerSpec, LearnerSpec, RunSpec, StreamSpec
 
@@ -35,7 +35,7 @@ def test_scales_of_the_plain_contexts():
 def test_property_rows_have_the_norm_that_keeps_designs_within_L(context, seed, d, feedback, L):
     spec = RunSpec(stream=StreamSpec(d=d, N=4), learner=LearnerSpec(feedback=feedback, L=L))
     g, w, p = build(spec), rounds.workspace(build(spec)), made(context, d, components=min(d, 3))
-    streams.fill_pool(g, p.scales[-1], draws.stream_keys(seed, 0)[draws.FEATURES], 3, draws.index(4 * d), w.Phi)
+    streams.fill_pool(g, p.scales[-1], draws.stream_keys(seed, 0)[draws.FEATURES], 3, np.zeros(4 * d), w.Phi)
     np.testing.assert_allclose(np.linalg.norm(w.Phi, axis=1), L / 2 if feedback == "pair" else L)
     assert not w.Phi[:, p.scales[-1] == 0].any()
     assert max(np.linalg.norm(a - b) for a in w.Phi for b in w.Phi) <= L * (1 if feedback == "pair" else 2) + 1e-12
@@ -44,14 +44,14 @@ def test_property_rows_have_the_norm_that_keeps_designs_within_L(context, seed, 
 def test_a_silent_component_gives_zero_rows():
     spec = RunSpec(stream=StreamSpec(d=2))
     g, w = build(spec), rounds.workspace(build(spec))
-    streams.fill_pool(g, np.zeros(2), draws.stream_keys(0, 0)[0], 0, draws.index(8 * 2), w.Phi)
+    streams.fill_pool(g, np.zeros(2), draws.stream_keys(0, 0)[0], 0, np.zeros(8 * 2), w.Phi)
     assert not w.Phi.any()
 
 
 def visited(context, T=4000, components=3):
     g = build(RunSpec(T=T, stream=StreamSpec(context=context)))
     p, key = made(context, components=components), draws.stream_keys(0, 0)[draws.COMPONENT]
-    return np.array([streams.component(g, p, key, t, draws.index(1)) for t in range(T)])
+    return np.array([streams.component(g, p, key, t) for t in range(T)])
 
 
 def test_shift_visits_its_components_one_after_another():
@@ -92,7 +92,8 @@ def test_the_order_of_the_free_pair_is_a_fair_coin():
     keys, truth = draws.stream_keys(0, 0), np.array([0.1, -0.1, 0.1])
     first, golds = [], []
     for t in range(900):
-        golds.append(rounds.present(g, None, keys, t, s, p, 1.0, truth, 0, w))
+        rules = (gates.decide, followers.choose, rounds.respond)
+        golds.append(rounds.present(g, None, keys, t, s, p, 1.0, truth, 0, w, *rules))
         first.append(w.Phi[0].any())
         np.testing.assert_array_equal(w.Phi.sum(axis=0), np.eye(3)[t % 3])
     assert abs(np.mean(first) - 0.5) < 0.06 and abs(np.mean(golds) - 0.5) < 0.06
