@@ -39,7 +39,7 @@ if "NUMBA_CACHE_DIR" not in os.environ:
 # Rules of every round, copied into the run: their arguments are tuples of arrays, and handing those over
 # costs more than the arithmetic.  Those that return numbers only do not count references either.
 _NUMBERS = (
-    (learners, ("dot", "matvec", "square_width", "theory_radius", "radius", "confidence_ratio")),
+    (learners, ("dot", "matvec", "weigh", "square_width", "theory_radius", "radius", "confidence_ratio")),
     (leader, ("score", "pick_against", "assess", "assess_classes")),
     (gates, ("share_below", "paced_threshold", "confidence_rule", "schedule_rule", "is_scheduled", "decide")),
     (followers, ("ascend", "smallest", "worst_pick", "choose", "tremble", "hard")),
@@ -49,7 +49,7 @@ _NUMBERS = (
 )
 _ARRAYS = (
     (draws, ("mix", "bits", "uniform", "bell", "gaussian")),
-    (learners, ("update",)),
+    (learners, ("update", "absorb")),
     (gates, ("settle",)),
     (rounds, ("present", "buy")),
 )

@@ -28,15 +28,20 @@ class View(NamedTuple):
     regret_latency: float
 
 
-def score(g, s, Phi, alpha, means, scores, out):
-    """Fill means (N,) = Phi theta and scores (N,): greedy = means, optimistic adds alpha ||phi||_P."""
+def score(g, s, Phi, alpha, means, scores, W):
+    """Fill means (N,) = Phi theta and scores (N,): greedy = means, optimistic adds alpha ||phi||_P.
+
+    Modifies the buffer ``W`` (N, d) too.
+    """
     theta = s.theta.reshape(-1)  # one column: the same numbers, known to be contiguous
     for k in range(Phi.shape[0]):
         m = learners.dot(Phi[k], theta)
         means[k] = m
         scores[k] = m
-        if g.leader == codes.OPTIMISTIC:
-            scores[k] = m + alpha * math.sqrt(learners.square_width(s.P, Phi[k], out))
+    if g.leader == codes.OPTIMISTIC:
+        learners.weigh(s.P, Phi, W)
+        for k in range(Phi.shape[0]):
+            scores[k] += alpha * math.sqrt(max(learners.dot(Phi[k], W[k]), 0.0))
 
 
 def pick_against(scores, payoffs, shown):

@@ -79,6 +79,28 @@ def matvec(A, z, out):
             out[i] += A[j, i] * a
 
 
+def weigh(P, Phi, W):
+    """W = Phi P for symmetric P (d, d), Phi and W (N, d): ``matvec`` of every row, to the same bits.
+
+    All rows together, so that P is read once.  Modifies ``W``.
+    """
+    N, d = Phi.shape
+    whole = d - d % 4
+    for k in range(N):
+        for i in range(d):
+            W[k, i] = 0.0
+    for j in range(0, whole, 4):
+        for k in range(N):
+            a, b, c, e = Phi[k, j], Phi[k, j + 1], Phi[k, j + 2], Phi[k, j + 3]
+            for i in range(d):
+                W[k, i] = (((W[k, i] + P[j, i] * a) + P[j + 1, i] * b) + P[j + 2, i] * c) + P[j + 3, i] * e
+    for j in range(whole, d):
+        for k in range(N):
+            a = Phi[k, j]
+            for i in range(d):
+                W[k, i] += P[j, i] * a
+
+
 def square_width(P, z, out):
     """||z||_P^2 (never below 0); leaves P z in ``out``."""
     matvec(P, z, out)
@@ -90,8 +112,12 @@ def update(s, z, y, refresh, wrong, Pz):
 
     ``wrong`` is the ledger's negative control: it shrinks P by half of what it should.
     """
+    return absorb(s, z, y, refresh, wrong, Pz, square_width(s.P, z, Pz))
+
+
+def absorb(s, z, y, refresh, wrong, Pz, w2):
+    """``update`` for a caller that has P z (d,) and w2 = ||z||_P^2 already."""
     d, K = s.theta.shape
-    w2 = square_width(s.P, z, Pz)
     shrink = 1.0 / (1.0 + w2)
     for k in range(K):
         residual = y[k]

@@ -14,9 +14,10 @@ from sim import codes, draws, evasion, followers, gates, leader, learners, plann
 
 class Work(NamedTuple):
     """Buffers of a run, overwritten every round: Phi (N, d); payoffs, means, scores, luck (N,);
-    shown (M + 1,); z, candidate, out (d,); y (1,); draws u (N d,) and few (2 (M + 1),); eta (M + 1,)."""
+    W (N, d); shown (M + 1,); z, candidate, out (d,); y (1,); draws u (N d,) and few (2 (M + 1),); eta (M + 1,)."""
 
     Phi: np.ndarray
+    W: np.ndarray
     payoffs: np.ndarray
     means: np.ndarray
     scores: np.ndarray
@@ -34,6 +35,7 @@ class Work(NamedTuple):
 def workspace(g):
     """Allocate the buffers of a run."""
     return Work(
+        learners.zeros(g.N, g.d),
         learners.zeros(g.N, g.d),
         np.zeros(g.N),
         np.zeros(g.N),
@@ -90,12 +92,12 @@ def present(g, process, keys, t, s, p, alpha, theta_star, scheduled, w, decide, 
         respond(g, keys, t, s, p, alpha, theta_star, scheduled, w, decide)
         lay_out(keys, t, w)
         gold = payoffs_of(w, theta_star)
-        leader.score(g, s, w.Phi, alpha, w.means, w.scores, w.out)
+        leader.score(g, s, w.Phi, alpha, w.means, w.scores, w.W)
         return gold
     c = streams.component(g, process, keys[draws.COMPONENT], t)
     streams.fill_pool(g, process.scales[c], keys[draws.FEATURES], t, w.u, w.Phi)
     gold = payoffs_of(w, theta_star)
-    leader.score(g, s, w.Phi, alpha, w.means, w.scores, w.out)
+    leader.score(g, s, w.Phi, alpha, w.means, w.scores, w.W)
     if g.follower == codes.IID:
         draws.fill_uniform(keys[draws.FOLLOWER], t * g.N, w.luck)  # counters let a run skip unneeded draws
     choose(g, w.scores, w.payoffs, gold, w.luck, w.shown)
@@ -164,7 +166,9 @@ def buy(g, s, v, keys, t, w):
         return learners.update(s, w.z, w.y, g.refresh, g.wrong, w.out)
     if g.feedback == codes.BANDIT:
         w.y[0] = w.payoffs[v.pick] + w.eta[0]
-        return learners.update(s, w.Phi[v.pick], w.y, g.refresh, g.wrong, w.out)
+        for i in range(w.z.shape[0]):  # bandit feedback comes with an optimistic score, which left P phi
+            w.z[i], w.out[i] = w.Phi[v.pick, i], w.W[v.pick, i]
+        return learners.absorb(s, w.z, w.y, g.refresh, g.wrong, w.out, max(learners.dot(w.z, w.out), 0.0))
     for j in range(w.shown.shape[0]):
         k = w.shown[j]
         w.y[0] = w.payoffs[k] + w.eta[j]

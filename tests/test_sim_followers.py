@@ -191,7 +191,7 @@ def evaded(case):
     z = w.z.copy()
     w.Phi[0], w.Phi[1], w.shown[:] = z, 0.0, (0, 1)
     rounds.payoffs_of(w, truth)
-    leader.score(g, s, w.Phi, alpha, w.means, w.scores, w.out)
+    leader.score(g, s, w.Phi, alpha, w.means, w.scores, w.W)
     v = leader.assess(
         g, s, w.Phi, w.means, w.shown, leader.pick_against(w.scores, w.payoffs, w.shown), alpha, w.z, w.out
     )

@@ -41,7 +41,7 @@ def judged(position):
     g, s, Phi, shown, alpha, theta_star = position
     N, d = Phi.shape
     means, scores = np.zeros(N), np.zeros(N)
-    leader.score(g, s, Phi, alpha, means, scores, np.zeros(d))
+    leader.score(g, s, Phi, alpha, means, scores, np.zeros_like(Phi))
     payoffs = Phi @ theta_star
     pick = leader.pick_against(scores, payoffs, shown)
     return means, scores, payoffs, leader.assess(g, s, Phi, means, shown, pick, alpha, np.zeros(d), np.zeros(d))

@@ -86,7 +86,7 @@ def test_permutation_breaks_ties_by_row(monkeypatch):
 def test_the_order_of_the_free_pair_is_a_fair_coin():
     """Which row holds z must not tell which one is gold."""
     g = build(RunSpec(stream=StreamSpec(context="free", d=3), follower=FollowerSpec(kind="hard_instance")))
-    from sim import gates, learners
+    from sim import learners
 
     w, s, p = rounds.workspace(g), learners.start(3, 1, 1.0), gates.open_purse(g)
     keys, truth = draws.stream_keys(0, 0), np.array([0.1, -0.1, 0.1])
