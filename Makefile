@@ -2,11 +2,11 @@
 PYTHON ?= python3
 VENV ?= .venv
 TIER ?= standard
-# EXTRAS=dev leaves torch and the language models out; their tests are then skipped.
-EXTRAS ?= dev,llm
+# EXTRAS=dev leaves out torch, the neighbours' libraries, Dask and the site; their tests are then skipped.
+EXTRAS ?= dev,llm,adapters,cluster,docs
 BIN := $(VENV)/bin
 
-.PHONY: repro test lint setup coverage clean
+.PHONY: repro test lint docs setup coverage clean
 
 repro: setup
 	@$(BIN)/python -m paper_repro run --tier $(TIER) $(ARGS); code=$$?; \
@@ -20,6 +20,10 @@ lint: setup
 	$(BIN)/ruff format --check .
 	$(BIN)/mypy
 	$(BIN)/lint-imports
+
+docs: setup
+	$(BIN)/python -m sphinx -W --keep-going --quiet -b html docs docs/_build/html
+	@echo "site: docs/_build/html/index.html"
 
 coverage: setup
 	$(BIN)/python -m pytest --cov --cov-report=term-missing
