@@ -2,22 +2,23 @@
 
 A cell's key covers its arguments and the source of everything that could change its rows, so an
 edit of theory plays the studies again, and nothing else.  Linear algebra runs on one thread in every
-process: the rows do not depend on how many there are.
+process: the rows do not depend on how many there are, nor on where they are.
 """
 
 import hashlib
 import io
 import json
+import threading
 import time
 import warnings
+from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
 
 import pandas as pd
-from joblib import Parallel, delayed
 from threadpoolctl import threadpool_limits
 
-from paper_repro import catalogue
+from paper_repro import backend, catalogue
 from paper_repro.progress import tracker
 from paper_repro.store import DamagedCache
 from sim import table
@@ -26,6 +27,8 @@ from theory.study import Study
 
 ROOT = Path(__file__).parent.parent
 JUDGES = ("claims.py", "claims_labels.py", "claims_llm.py", "claims_preference.py", "overlay.py")  # no study reads them
+Job = tuple[Study, dict[str, Any]]
+_ALONE = threading.Lock()  # a worker with several threads plays one cell at a time
 
 
 def source_digest() -> str:
@@ -68,35 +71,49 @@ def kept(path: Path) -> tuple[pd.DataFrame, float] | None:
         return None
 
 
-def play(study: Study, cell: dict[str, Any], folder: Path) -> tuple[str, int, float]:
-    """Play a cell and keep its rows; returns (study, rows, core seconds)."""
-    start = time.process_time()
-    with threadpool_limits(1):
+def play(study: Study, cell: dict[str, Any]) -> tuple[bytes, float]:
+    """(rows as Parquet, core seconds) of a cell."""
+    with _ALONE, threadpool_limits(1):
+        start = time.process_time()
         frame = study.play(**cell)
-    seconds = time.process_time() - start
+        seconds = time.process_time() - start
     buffer = io.BytesIO()
     frame.to_parquet(buffer, index=False, compression="zstd")
-    path = path_of(folder, study, cell)
-    table.write_atomic(path, buffer.getvalue())
-    note = dict(sha256=hashlib.sha256(buffer.getvalue()).hexdigest(), seconds=round(seconds, 4), cell=cell)
+    return buffer.getvalue(), seconds
+
+
+def put(path: Path, cell: dict[str, Any], data: bytes, seconds: float) -> None:
+    """Keep the rows of a cell atomically, the note with the checksum last."""
+    table.write_atomic(path, data)
+    note = dict(sha256=hashlib.sha256(data).hexdigest(), seconds=round(seconds, 4), cell=cell)
     table.write_atomic(path.with_suffix(".json"), json.dumps(note).encode())
-    return study.name, len(frame), seconds
 
 
-def play_all(tier: Tier, names: tuple[str, ...], out: Path, jobs: int) -> tuple[dict[str, pd.DataFrame], dict]:
-    """(table, core seconds) of every named study; rows in the order of its cells."""
-    folder = folder_of(out)
+def listed(tier: Tier, names: tuple[str, ...]) -> list[Job]:
+    """The cells of the named studies, dearest first."""
     asked = [(study, cell) for study in map(catalogue.STUDIES.get, names) if study for cell in study.cells(tier)]
+    return sorted(asked, key=lambda job: -job[0].seconds)
+
+
+def fill(asked: Sequence[Job], folder: Path, each: backend.Each) -> None:
+    """Play the cells that are missing in a folder, and keep them as they arrive."""
     with warnings.catch_warnings():
         warnings.simplefilter("always", DamagedCache)
         missing = [(study, cell) for study, cell in asked if kept(path_of(folder, study, cell)) is None]
-    missing.sort(key=lambda job: -job[0].seconds)
-    weight = {study.name: study.seconds for study, _ in asked}
-    with tracker(sum(weight[s.name] for s, _ in missing), len(missing), "cells") as shown:
-        for name, _, _ in Parallel(n_jobs=min(jobs, len(missing) or 1), return_as="generator_unordered")(
-            delayed(play)(study, cell, folder) for study, cell in missing
-        ):
-            shown.advance(weight[name], name)
+    with tracker(sum(study.seconds for study, _ in missing), len(missing), "cells") as shown:
+        # Processes, because solvers and warning filters are not made for threads.
+        for i, (data, seconds) in each(play, missing, "processes"):
+            study, cell = missing[i]
+            put(path_of(folder, study, cell), cell, data, seconds)
+            shown.advance(study.seconds, study.name)
+
+
+def play_all(
+    tier: Tier, names: tuple[str, ...], out: Path, each: backend.Each
+) -> tuple[dict[str, pd.DataFrame], dict[str, float]]:
+    """(table, core seconds) of every named study; rows in the order of its cells."""
+    folder, asked = folder_of(out), listed(tier, names)
+    fill(asked, folder, each)
     frames: dict[str, list[pd.DataFrame]] = {name: [] for name in names}
     seconds = dict.fromkeys(names, 0.0)
     for study, cell in asked:

@@ -3,7 +3,6 @@
 import functools
 import os
 import sys
-import tomllib
 from collections.abc import Callable
 from pathlib import Path
 from typing import Annotated
@@ -17,6 +16,8 @@ Only = Annotated[list[str] | None, typer.Option("--only", help="Claim, sweep or 
 Out = Annotated[Path | None, typer.Option("--out", help="Output folder (default results/TIER).")]
 Jobs = Annotated[int, typer.Option("--jobs", min=1, help="Threads; results do not depend on it.")]
 Seeds = Annotated[int | None, typer.Option("--seeds", help="Number of disjoint seed sets.")]
+Backend = Annotated[str, typer.Option("--backend", help="local (threads and processes here) or dask.")]
+Scheduler = Annotated[str | None, typer.Option("--scheduler", help="Address or file of a Dask scheduler.")]
 Dry = Annotated[bool, typer.Option("--dry-run", help="Print the plan, its cost and what is cached.")]
 
 
@@ -79,10 +80,11 @@ def _prepare(tier: str, only: list[str] | None, seeds: int | None, out: Path | N
     return made, folder
 
 
-def _dry(made, folder: Path, jobs: int) -> None:  # type: ignore[no-untyped-def]
+def _dry(made, folder: Path, place) -> int:  # type: ignore[no-untyped-def]
     from paper_repro.dry import describe
 
-    print("\n".join(describe(made, folder, jobs)))
+    print("\n".join(describe(made, folder, place)))
+    return 0
 
 
 def _print_verdicts(frame) -> int:  # type: ignore[no-untyped-def]
@@ -99,9 +101,10 @@ def _print_verdicts(frame) -> int:  # type: ignore[no-untyped-def]
 def _judged(tier: str, only: list[str] | None, seeds: int | None, out: Path | None, jobs: int):  # type: ignore[no-untyped-def]
     """(plan, results with verdicts), from the cache where it can be."""
     from paper_repro import pipeline
+    from paper_repro.backend import Where
 
     made, folder = _prepare(tier, only, seeds, out)
-    return made, pipeline.verify(made, pipeline.simulate(made, folder, jobs))
+    return made, pipeline.verify(made, pipeline.simulate(made, folder, Where(jobs)))
 
 
 @command()
@@ -112,15 +115,19 @@ def run(
     jobs: Jobs = CORES,
     seeds: Seeds = None,
     dry_run: Dry = False,
+    backend: Backend = "local",
+    scheduler: Scheduler = None,
 ) -> int:
     """Play what is missing, judge, draw and write the report."""
+    from paper_repro.backend import where
+
+    place = where(backend, scheduler, jobs)
     made, folder = _prepare(tier, only, seeds, out)
     if dry_run:
-        _dry(made, folder, jobs)
-        return 0
+        return _dry(made, folder, place)
     from paper_repro import pipeline
 
-    results, report = pipeline.run(made, folder, jobs)
+    results, report = pipeline.run(made, folder, place)
     code = _print_verdicts(results.tables["verdicts"]) if made.claims else 0
     print(f"report: {report.resolve()}")
     return code
@@ -135,37 +142,29 @@ def sweep(
     seeds: Seeds = None,
     dry_run: Dry = False,
     config: Annotated[Path | None, typer.Option("--config", help="A TOML file with one run's specification.")] = None,
+    backend: Backend = "local",
+    scheduler: Scheduler = None,
+    shard: Annotated[str | None, typer.Option("--shard", help="i/n: only fill the cache, with part i of n.")] = None,
 ) -> int:
     """Play sweeps into tables; with --config, one run of your own."""
     if config is not None:
-        return _play_config(config, out or Path("results") / "custom")
+        from paper_repro import custom
+
+        return custom.play(config, out or Path("results") / "custom")
+    from paper_repro.backend import where
+    from paper_repro.shard import parse
+
+    place, mine = where(backend, scheduler, jobs), parse(shard) if shard is not None else None
     made, folder = _prepare(tier, only, seeds, out)
     if dry_run:
-        _dry(made, folder, jobs)
-        return 0
+        return _dry(made, folder, place)
     from paper_repro import pipeline
 
-    results = pipeline.simulate(made, folder, jobs)
-    for name, frame in results.tables.items():
+    if mine is not None:
+        print(pipeline.prefill(made, folder, place, mine))
+        return 0
+    for name, frame in pipeline.simulate(made, folder, place).tables.items():
         print(f"{name}: {len(frame)} rows, {folder / 'tables' / name}.parquet")
-    return 0
-
-
-def _play_config(path: Path, folder: Path) -> int:
-    from paper_repro import store
-    from sim import engine, table
-    from sim.spec import RunSpec
-
-    if not path.is_file():
-        raise FileNotFoundError(f"no configuration {path}; give a TOML file of RunSpec fields")
-    store.ensure_writable(folder)
-    spec = RunSpec.model_validate(tomllib.loads(path.read_text()))
-    frame = table.from_log(f"{path.stem}/0", engine.play(spec))
-    target = folder / f"{path.stem}.parquet"
-    table.save(frame, target, {"spec": spec.model_dump(mode="json")})
-    rows = table.final(frame)
-    print(f"regret {rows['regret'].mean():.4g} over all rounds, {rows['regret_queried'].mean():.4g} over bought rounds")
-    print(f"labels {rows['labels'].mean():.4g} of {spec.budget}; {len(rows)} replications; {target}")
     return 0
 
 
@@ -196,31 +195,19 @@ def report(
 ) -> int:
     """Write the report again."""
     from paper_repro import pipeline
+    from paper_repro.backend import Where
 
     made, folder = _prepare(tier, only, seeds, out)
-    print(f"report: {pipeline.run(made, folder, jobs)[1].resolve()}")
+    print(f"report: {pipeline.run(made, folder, Where(jobs))[1].resolve()}")
     return 0
 
 
 @command("list")
 def list_() -> int:
     """Print the ids of sweeps, claims, figures, gates and followers."""
-    from figures.gallery import FAMILIES
-    from paper_repro.catalogue import STUDIES
-    from sim import codes, sweeps, tiers
-    from theory.claims import LEDGER
+    from paper_repro.listing import lines
 
-    for name, make in sweeps.SWEEPS.items():
-        sizes = ", ".join(f"{t}: {len(make(tier))}" for t, tier in tiers.TIERS.items())
-        print(f"sweep  {name:<12} {(make.__doc__ or '').strip().splitlines()[0]} ({sizes} configurations)")
-    for study in STUDIES:
-        print(f"study  {study}")
-    for claim in LEDGER:
-        print(f"claim  {claim.id:<12} {claim.statement} [{claim.origin}; {claim.kind}]")
-    for name, family in FAMILIES.items():
-        print(f"figure {name:<12} {family.title}")
-    print("gates      " + " ".join(g for g in codes.GATES if not g.startswith("control")))
-    print("followers  " + " ".join(codes.FOLLOWERS))
+    print("\n".join(lines()))
     return 0
 
 

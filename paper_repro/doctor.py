@@ -5,6 +5,8 @@ from pathlib import Path
 from paper_repro import provenance
 from paper_repro.store import Store, ensure_writable
 
+OPTIONAL = ("torch", "transformers", "distributed", "dask-jobqueue")
+
 
 def size(folder: Path) -> float:
     """MiB in a folder."""
@@ -14,7 +16,7 @@ def size(folder: Path) -> float:
 def examine(out: Path) -> tuple[list[str], list[str]]:
     """(facts, problems) as lines; the machine is fit if there are no problems."""
     facts = [f"{name}: {value}" for name, value in provenance.collect().items()]
-    facts += [f"{name}: {provenance.version(name)} (optional)" for name in ("torch", "transformers", "dask")]
+    facts += [f"{name}: {provenance.version(name)} (optional)" for name in OPTIONAL]
     problems = []
     problems += [
         f"{p} is not installed; run make setup"

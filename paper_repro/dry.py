@@ -3,14 +3,16 @@
 from pathlib import Path
 
 from paper_repro import cells
+from paper_repro.backend import Where
 from paper_repro.catalogue import STUDIES
 from paper_repro.plan import Plan
 from paper_repro.store import Store
 
 
-def describe(plan: Plan, folder: Path, jobs: int) -> list[str]:
-    """Lines: a sweep and a study each, claims, figures, time on ``jobs`` threads."""
+def describe(plan: Plan, folder: Path, place: Where) -> list[str]:
+    """Lines: a sweep and a study each, claims, figures, time at a place."""
     store, lines, total = Store(folder), [], 0.0
+    cores = place.jobs if place.scheduler is None else 1
     for name in plan.sweeps:
         mine = [j for j in plan.jobs if j.sweep == name]
         missing = [j for j in mine if not store.has(j.spec)]
@@ -28,5 +30,5 @@ def describe(plan: Plan, folder: Path, jobs: int) -> list[str]:
         lines.append(f"{name:<24} {len(listed):>5} cells,          {cached:>5} cached, {seconds:>6.0f} core s to play")
     lines.append(f"claims: {' '.join(plan.claims) or 'none'}")
     lines.append(f"figures: {' '.join(plan.figures) or 'none'}")
-    lines.append(f"about {total / jobs / 60:.1f} minutes on {jobs} threads; output in {folder}")
+    lines.append(f"about {total / cores / 60:.1f} minutes on {place.text}; output in {folder}")
     return lines

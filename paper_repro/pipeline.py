@@ -3,17 +3,20 @@
 import json
 import time
 import warnings
+from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
+import numpy as np
 import pandas as pd
-from joblib import Parallel, delayed
 
-from paper_repro import catalogue, cells, provenance, report
+from paper_repro import backend, catalogue, cells, provenance, report
 from paper_repro.plan import Job, Plan
 from paper_repro.progress import tracker
+from paper_repro.shard import Shard, part
 from paper_repro.store import DamagedCache, Store
 from sim import engine, table
+from sim.spec import RunSpec
 from theory import claims
 
 
@@ -26,52 +29,69 @@ class Results:
     out: Path
 
 
-def play(job: Job, store: Store) -> tuple[Job, engine.RunLog, float]:
-    """The result of one configuration, from the cache or computed and stored."""
-    found = store.get(job.spec)
-    if found is not None:
-        return job, *found
+def play(spec: RunSpec) -> tuple[np.ndarray, float]:
+    """Rows (replications, records, log.WIDTH) of one configuration, and core seconds."""
     start = time.thread_time()
-    result = engine.play(job.spec)
-    seconds = time.thread_time() - start
-    store.put(result, seconds)
-    return job, result, seconds
+    rows = np.stack(engine.play(spec).rows)
+    return rows, time.thread_time() - start
 
 
-def simulate(plan: Plan, out: Path, jobs: int) -> Results:
-    """Play the plan's configurations on ``jobs`` threads; the order of rows is the plan's."""
+def collect(jobs: Sequence[Job], store: Store, each: backend.Each) -> dict[str, tuple[engine.RunLog, float]]:
+    """(log, core seconds) by the spec's key, from the store or else played and stored as results arrive."""
+    specs = {job.spec.key(): job for job in sorted(jobs, key=lambda j: -j.seconds)}
+    with warnings.catch_warnings():
+        warnings.simplefilter("always", DamagedCache)
+        warnings.simplefilter("ignore", engine.IdleGate)  # summed up per sweep in ``simulate``
+        logs = {key: found for key, job in specs.items() if (found := store.get(job.spec)) is not None}
+        missing = [job for key, job in specs.items() if key not in logs]
+        with tracker(sum(j.seconds for j in missing), len(missing)) as shown:
+            # Threads, because kernels release the interpreter lock and compile once for all of them.
+            for i, (rows, seconds) in each(play, [(job.spec,) for job in missing], "threads"):
+                spec = missing[i].spec
+                log = engine.RunLog(spec, engine.setup_of(spec), list(rows))
+                store.put(log, seconds)
+                logs[spec.key()] = (log, seconds)
+                shown.advance(missing[i].seconds, missing[i].sweep)
+    return logs
+
+
+def opened(out: Path) -> Store:
+    """The store of an output folder; says which results in it belong to other code."""
     store = Store(out)
     for name, count in store.other_versions().items():
         print(f"note: {count} results of code version {name} in {store.root / name} are not used", flush=True)
-    work = [j.seconds for j in plan.jobs]
-    parts: dict[str, tuple[engine.RunLog, float]] = {}
-    # Threads, because kernels release the interpreter lock and compile once for all of them.
-    runs = Parallel(n_jobs=jobs, prefer="threads", return_as="generator_unordered")(
-        delayed(play)(job, store) for job in sorted(plan.jobs, key=lambda j: -j.seconds)
-    )
-    with tracker(sum(work), len(plan.jobs)) as shown, warnings.catch_warnings():
-        warnings.simplefilter("always", DamagedCache)
-        warnings.simplefilter("ignore", engine.IdleGate)  # summed up per sweep below
-        for job, result, seconds in runs:
-            parts[job.run] = (result, seconds)
-            shown.advance(job.seconds, job.sweep)
+    return store
+
+
+def simulate(plan: Plan, out: Path, place: backend.Where) -> Results:
+    """Play the plan's configurations and cells; the order of rows is the plan's, wherever they are played."""
+    store = opened(out)
+    with backend.connect(place) as each:
+        logs = collect(plan.jobs, store, each)
+        frames, spent = cells.play_all(plan.tier, plan.studies, out, each)
     tables, seconds_of = {}, {}
     for name in plan.sweeps:
-        mine = [j.run for j in plan.jobs if j.sweep == name]
-        tables[name] = table.from_logs([(run, parts[run][0]) for run in mine])
-        seconds_of[name] = sum(parts[run][1] for run in mine)
-        keep(tables[name], out / "tables" / f"{name}.parquet")
-        idle = {
-            j.spec.gate.kind for j in plan.jobs if j.sweep == name and engine.is_idle(j.spec, parts[j.run][0].setup)
-        }
+        mine = [(j, *logs[j.spec.key()]) for j in plan.jobs if j.sweep == name]
+        tables[name] = table.from_logs([(job.run, log) for job, log, _ in mine])
+        seconds_of[name] = sum(seconds for _, _, seconds in mine)
+        idle = {job.spec.gate.kind for job, log, _ in mine if engine.is_idle(job.spec, log.setup)}
         if idle:
-            print(
-                f"note: {', '.join(sorted(idle))} can never open in some of {name} (B too small against d)", flush=True
-            )
-    frames, spent = cells.play_all(plan.tier, plan.studies, out, jobs)
-    for name, frame in frames.items():
+            kinds = ", ".join(sorted(idle))
+            print(f"note: {kinds} can never open in some of {name} (B too small against d)", flush=True)
+    for name, frame in (tables | frames).items():
         keep(frame, out / "tables" / f"{name}.parquet")
     return Results(tables | frames, seconds_of | spent, out)
+
+
+def prefill(plan: Plan, out: Path, place: backend.Where, shard: Shard) -> str:
+    """Play one shard of the plan into the cache and write no table; returns a line that says so."""
+    jobs = list({job.spec.key(): job for job in plan.jobs}.values())
+    mine = part(sorted(jobs, key=lambda j: (-j.seconds, j.run)), shard)
+    listed = part(cells.listed(plan.tier, plan.studies), shard)
+    with backend.connect(place) as each:
+        collect(mine, opened(out), each)
+        cells.fill(listed, cells.folder_of(out), each)
+    return f"shard {shard.number}/{shard.of}: {len(mine)} configurations and {len(listed)} cells are in {out / 'cache'}"
 
 
 def keep(frame: pd.DataFrame, path: Path) -> None:
@@ -101,8 +121,8 @@ def draw(plan: Plan, results: Results) -> list[Path]:
     return paths
 
 
-def run(plan: Plan, out: Path, jobs: int) -> tuple[Results, Path]:
+def run(plan: Plan, out: Path, place: backend.Where) -> tuple[Results, Path]:
     """The whole pipeline; returns the results and the path of the HTML report."""
-    results = verify(plan, simulate(plan, out, jobs))
+    results = verify(plan, simulate(plan, out, place))
     draw(plan, results)
     return results, report.write(plan, results.tables, results.seconds, out)

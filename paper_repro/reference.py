@@ -66,7 +66,7 @@ def markdown(frame: pd.DataFrame) -> str:
     lines = ["| id | claim | origin | measured / bound | verdict |", "|---|---|---|---|---|"]
     for row in frame.itertuples():
         ratio = f"{row.measured:.3g} / {row.bound:.3g}"
-        statement = row.statement.replace("|", "\\|")  # a norm's bars would end the cell
+        statement = str(row.statement).replace("|", "\\|")  # a norm's bars would end the cell
         lines.append(f"| {row.id} | {statement} | {row.origin} | {ratio} | {row.verdict} |")
     return "\n".join(lines)
 

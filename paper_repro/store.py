@@ -87,6 +87,6 @@ def ensure_writable(out: Path) -> None:
         out.mkdir(parents=True, exist_ok=True)
         probe = out / ".write-test"
         probe.write_bytes(b"")
-        probe.unlink()
+        probe.unlink(missing_ok=True)  # another shard may have been here in between
     except OSError as error:
         raise PermissionError(f"cannot write to {out} ({error.strerror}); give another folder with --out") from error

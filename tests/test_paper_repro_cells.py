@@ -6,7 +6,7 @@ import numpy as np
 import pandas as pd
 import pytest
 
-from paper_repro import catalogue, cells
+from paper_repro import backend, catalogue, cells
 from paper_repro.store import DamagedCache
 from sim import sweeps
 from sim.tiers import TIERS
@@ -14,6 +14,12 @@ from theory.study import Study
 
 SMOKE = TIERS["smoke"]
 PLAYED: list[int] = []
+
+
+def on(jobs):
+    """Play on this many processes."""
+    with backend.connect(backend.Where(jobs)) as each:
+        return each
 
 
 def three_cells(tier):
@@ -33,36 +39,36 @@ def study(monkeypatch):
 
 
 def test_cells_are_kept_and_rows_come_in_the_order_of_cells(study, tmp_path):
-    first, seconds = cells.play_all(SMOKE, (study,), tmp_path, 1)
-    again, _ = cells.play_all(SMOKE, (study,), tmp_path, 1)
+    first, seconds = cells.play_all(SMOKE, (study,), tmp_path, on(1))
+    again, _ = cells.play_all(SMOKE, (study,), tmp_path, on(1))
     assert PLAYED == [0, 1, 2] and first[study]["cell"].tolist() == [0, 1, 2]
     pd.testing.assert_frame_equal(first[study], again[study])
     assert set(seconds) == {study}
 
 
 def test_a_damaged_cell_is_noticed_and_played_again(study, tmp_path):
-    first, _ = cells.play_all(SMOKE, (study,), tmp_path, 1)
+    first, _ = cells.play_all(SMOKE, (study,), tmp_path, on(1))
     victim = sorted(tmp_path.rglob("noted-*.parquet"))[0]
     victim.write_bytes(victim.read_bytes()[:-7])
     with pytest.warns(DamagedCache, match="computed again"):
-        again, _ = cells.play_all(SMOKE, (study,), tmp_path, 1)
+        again, _ = cells.play_all(SMOKE, (study,), tmp_path, on(1))
     assert len(PLAYED) == 4
     pd.testing.assert_frame_equal(first[study], again[study])
 
 
 def test_an_interrupted_study_plays_only_what_is_missing(study, tmp_path):
-    cells.play_all(SMOKE, (study,), tmp_path, 1)
+    cells.play_all(SMOKE, (study,), tmp_path, on(1))
     victim = sorted(tmp_path.rglob("noted-*.json"))[1]
     victim.unlink()
-    cells.play_all(SMOKE, (study,), tmp_path, 1)
+    cells.play_all(SMOKE, (study,), tmp_path, on(1))
     assert len(PLAYED) == 4
 
 
 def test_two_processes_give_the_bytes_of_one(tmp_path):
-    one, _ = cells.play_all(SMOKE, ("routing",), tmp_path / "one", 1)
+    one, _ = cells.play_all(SMOKE, ("routing",), tmp_path / "one", on(1))
     with warnings.catch_warnings():
         warnings.simplefilter("ignore", ResourceWarning)
-        two, _ = cells.play_all(SMOKE, ("routing",), tmp_path / "two", 2)
+        two, _ = cells.play_all(SMOKE, ("routing",), tmp_path / "two", on(2))
     pd.testing.assert_frame_equal(one["routing"], two["routing"], check_exact=True)
     a, b = (sorted((tmp_path / n).rglob("*.parquet")) for n in ("one", "two"))
     assert [f.read_bytes() for f in a] == [f.read_bytes() for f in b]

@@ -135,6 +135,8 @@ def test_own_configuration(tmp_path):
         (("run", "--seeds", "0"), "at least one seed set"),
         (("run", "--out", "/proc/nothing/here"), "cannot write to"),
         (("run", "--jobs", "0"), "jobs"),
+        (("run", "--backend", "ray"), "unknown backend 'ray'; valid: local, dask"),
+        (("sweep", "--shard", "9/8"), "give i/n with 1 <= i <= n"),
         (("nonsense",), "No such command"),
         (("sweep", "--config", "no-such.toml"), "no configuration no-such.toml"),
         (("compare", "--tier", "paper", "--out", "/proc/nothing/here"), "cannot write to"),
