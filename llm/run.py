@@ -20,7 +20,7 @@ from sim.engine_version import CODE
 from sim.table import write_atomic
 
 FROZEN = ("spec", "streams", "ridge", "candidates", "frozen", "tables")
-AROUND = ("__main__", "run", "text", "features", "errors")
+AROUND = ("__main__", "run", "text", "features", "errors", "trainer", "budgeted")
 
 
 class Plan(NamedTuple):

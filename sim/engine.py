@@ -132,7 +132,7 @@ def _blaming(spec: RunSpec, rep: int) -> Iterator[None]:
         ) from error
 
 
-def _parts(spec: RunSpec, g: Setup, jit: Callable | None = None) -> rounds.Parts:
+def parts_of(spec: RunSpec, g: Setup, jit: Callable | None = None) -> rounds.Parts:
     """The game's rules; ``jit`` compiles the user's own functions."""
     mine = _sources(spec)
     rule = own.gate(mine[own.GATE], g, jit) if own.GATE in mine else gates.BUILT_IN
@@ -160,14 +160,19 @@ def _kernel(spec: RunSpec, choose: Callable, args: tuple) -> Callable | None:
     return kernel
 
 
-def _play_game(spec: RunSpec, g: Setup, rep: int, compiled: bool, watch=None) -> np.ndarray:
+def world_of(spec: RunSpec, g: Setup, rep: int) -> tuple[streams.Process, np.ndarray, np.ndarray]:
+    """Context process, keys of all draws and theta* (d,) of one replication of a game."""
     k, stream = spec.learner, spec.stream
     keys = draws.stream_keys(spec.seed, rep)
     hard = spec.hard_delta if spec.follower.kind == "hard_instance" else 0.0
-    truth = streams.theta_star(keys[draws.THETA], g.d, k.S, hard)
     process = streams.process(
         stream.context, g.d, exponent=stream.exponent, components=stream.components, leak=stream.leak
     )
+    return process, keys, streams.theta_star(keys[draws.THETA], g.d, k.S, hard)
+
+
+def _play_game(spec: RunSpec, g: Setup, rep: int, compiled: bool, watch=None) -> np.ndarray:
+    process, keys, truth = world_of(spec, g, rep)
     record = _record(spec)
 
     def run(g: Setup, plan: np.ndarray, latencies: np.ndarray) -> np.ndarray:
@@ -176,11 +181,11 @@ def _play_game(spec: RunSpec, g: Setup, rep: int, compiled: bool, watch=None) ->
         if compiled:
             from sim import kernels
 
-            kernel = _kernel(spec, lambda jit: kernels.game_of(_parts(spec, g, jit)), (*given, rows))
+            kernel = _kernel(spec, lambda jit: kernels.game_of(parts_of(spec, g, jit)), (*given, rows))
             if kernel is not None:
                 _checked(kernel(*given, rows), spec, rep)
                 return rows
-        return loop.play_game(*given, watch, _parts(spec, g))
+        return loop.play_game(*given, watch, parts_of(spec, g))
 
     with _blaming(spec, rep):
         return _with_plan(g, run)
@@ -200,24 +205,25 @@ def _play_recorded(spec: RunSpec, g: Setup, data: recorded.Recorded, rep: int, c
             from sim import kernels
 
             kernel = _kernel(
-                spec, lambda jit: kernels.recorded_of(_rule(spec, g, jit)), (g, X, y, X_test, y_test, *rest, rows)
+                spec, lambda jit: kernels.recorded_of(rule_of(spec, g, jit)), (g, X, y, X_test, y_test, *rest, rows)
             )
             if kernel is not None:
                 _checked(kernel(g, X, y, X_test, y_test, *rest, rows), spec, rep)
                 return rows
-        learner, accuracy = _learner(spec, g, X_test, y_test)
-        return loop.play_recorded(g, learner, X, y, accuracy, *rest, _rule(spec, g))
+        learner, accuracy = learner_of(spec, g, X_test, y_test)
+        return loop.play_recorded(g, learner, X, y, accuracy, *rest, rule_of(spec, g))
 
     with _blaming(spec, rep):
         return _with_plan(g, run)
 
 
-def _rule(spec: RunSpec, g: Setup, jit: Callable | None = None) -> gates.Rule:
-    parts = _parts(spec, g, jit)
+def rule_of(spec: RunSpec, g: Setup, jit: Callable | None = None) -> gates.Rule:
+    """The gate's rule alone."""
+    parts = parts_of(spec, g, jit)
     return gates.Rule(parts.decide, parts.settle)
 
 
-def _learner(spec: RunSpec, g: Setup, X_test: np.ndarray, y_test: np.ndarray) -> tuple[loop.Learner, Callable]:
+def learner_of(spec: RunSpec, g: Setup, X_test: np.ndarray, y_test: np.ndarray) -> tuple[loop.Learner, Callable]:
     """The plain loop's learner and how it is evaluated."""
     if spec.learner.kind == codes.OWN:
         mine = own.OwnLearner(spec.learner.path, g.d, g.N, g.lam)

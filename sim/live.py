@@ -1,0 +1,287 @@
+"""A gate outside the simulator: one round at a time, for whoever has prompts, a learner and labels.
+
+    gate = LiveGate(GateSpec(kind="llf_self_paced"), T=1000, beta=0.1, d=64)
+    decision = gate.ask(scores, w2)            # before the label: scores (K,), w2 = ||x||_P^2
+    gate.settle(bought, psi)                   # after it, bought or not; then the next ask
+
+Signals are formed by the rules of ``loop.play_recorded`` and coins come from the same counters, so
+on the same answers the decisions are the simulator's.  ``state()`` is plain JSON between any two
+calls, also between ``ask`` and ``settle``.
+
+Budgets.  In labels: B, hard.  In money: ``money`` is hard (a label that costs more than what is left
+is refused) and ``mean_cost``, declared beforehand, is the unit in which the gate counts: B = floor(
+money / mean_cost), and a label that costs c leaves (money - spent) / mean_cost.  A gate therefore
+paces by the share of money left; it does not weigh a prompt's price against its worth.  Theorems 1-4
+speak of unit costs; with other costs only the hard cap and lemma 0 survive.  Gates that count labels
+by themselves are refused (``money.COUNTING``).  Money is kept in whole millionths, so sums are exact.
+"""
+
+import copy
+import warnings
+from collections import Counter
+from typing import Any, NamedTuple
+
+import numpy as np
+
+from sim import codes, draws, gates, leader, learners, live_rule, rounds
+from sim.money import MILLION, check_budget, in_millionths
+from sim.setup import Setup, build, never_opens
+from sim.spec import GateSpec, LearnerSpec, RunSpec, StreamSpec
+
+VERSION = 1
+FORESEEING = ("llf_oracle", "control_peek")  # they need what nobody has before the label
+
+
+class LiveError(ValueError):
+    """A gate was asked or settled out of order, or restored from a state that is not its own."""
+
+
+class Decision(NamedTuple):
+    """open: buy the label; reason: one of ``codes.REASONS``; the gate opened iff its statistic
+    exceeded ``threshold`` (or by schedule or lot: ``forced``).  round is 1-based; ``left`` labels
+    (in a money budget: mean-cost labels) and ``rounds_left`` are counted before this round."""
+
+    open: bool
+    reason: str
+    threshold: float
+    round: int
+    left: float
+    rounds_left: int
+
+
+class LiveGate:
+    """Setup and purse of one gate over T rounds, asked and settled in turn.
+
+    Give the budget as ``B`` labels, as ``beta`` (B = floor(beta T)), or as ``money`` with ``mean_cost``.
+    d, lam, L enter D_B; sigma, S, delta, ``radius_mode`` and ``radius_c`` the radius (``LearnerSpec``).
+    (seed, replication) select the coins.  A gate of one's own is ``GateSpec(kind="own", path=...)``
+    (``sim.own``) or a ``rule``.  Raises ValueError for what the specs refuse, for a gate
+    that needs the future, and for a gate that counts labels under a money budget.
+    """
+
+    def __init__(
+        self,
+        gate: GateSpec,
+        T: int,
+        *,
+        d: int,
+        B: int | None = None,
+        beta: float | None = None,
+        money: float | None = None,
+        mean_cost: float | None = None,
+        learner: LearnerSpec | None = None,
+        seed: int = 0,
+        replication: int = 0,
+        rule: gates.Rule | None = None,
+    ) -> None:
+        self._money, self._unit = check_budget(gate, B, beta, money, mean_cost)
+        if self._money:
+            B = min(self._money // self._unit, T)
+        if rule is None and gate.kind in FORESEEING:
+            raise ValueError(
+                f"gate {gate.kind!r} outside the simulator: it needs the future or the label itself; "
+                "it is a reference for simulated runs, give another gate"
+            )
+        k = learner or LearnerSpec()
+        if k.feedback == "gold":  # one design vector a label: the same numbers, and no recorded file to name
+            k = k.model_copy(update={"kind": "ridge", "feedback": "pair", "path": ""})
+        self.spec = RunSpec(T=T, B=B, beta=beta, stream=StreamSpec(d=d), learner=k, gate=gate, seed=seed)
+        self.setup: Setup = build(self.spec)
+        if gate.kind in ("llf_fixed", "llf_paced") and never_opens(self.setup.B, d, k.lam, k.L):
+            warnings.warn(
+                f"{gate.kind} never opens with B = {self.setup.B} in d = {d} dimensions; use more labels, fewer "
+                "dimensions, or llf_self_paced",
+                stacklevel=2,
+            )
+        self._given = rule
+        self._own: Any = None
+        self._own, self._rule = (None, rule) if rule else live_rule.of(gate, self.setup)
+        self._replication = replication
+        self._coins = draws.stream_keys(seed, replication)
+        self._purse = gates.open_purse(self.setup)
+        if self._money:
+            self._purse = self._purse._replace(left=self._money / self._unit)
+        self._t, self._spent, self._labels = 0, 0, 0
+        self._open: tuple[gates.Signal, Decision, int, int] | None = None
+        self.reasons: Counter[str] = Counter()
+
+    @property
+    def radius(self) -> float:
+        """alpha_t of the round to come [reward], from the information settled so far."""
+        return learners.radius(self.setup, self._purse.psi)
+
+    @property
+    def in_money(self) -> bool:
+        """Whether the budget is in money, so that ``ask`` wants a cost."""
+        return self._money > 0
+
+    @property
+    def left(self) -> float:
+        """Labels left; under a money budget the money left, in mean-cost labels."""
+        return self._purse.left
+
+    @property
+    def labels(self) -> int:
+        """Labels bought so far."""
+        return self._labels
+
+    @property
+    def spent(self) -> float:
+        """Cost of the labels bought so far (0 under a label budget)."""
+        return self._spent / MILLION
+
+    @property
+    def rounds(self) -> int:
+        """Rounds settled so far."""
+        return self._t
+
+    @property
+    def pending(self) -> Decision | None:
+        """The decision that waits to be settled, if any."""
+        return self._open[1] if self._open else None
+
+    def ask(self, scores: Any, w2: float, cost: float | None = None) -> Decision:
+        """Decide on a prompt with class scores (K,) [reward] and square width ``w2`` = ||x||_P^2.
+
+        Raises ValueError for scores or widths that are not finite, LiveError out of order.
+        """
+        values = np.asarray(scores, dtype=np.float64)
+        if values.ndim != 1 or len(values) < 2 or not np.isfinite(values).all():
+            raise ValueError(f"scores = {scores!r}: one finite score a class is needed, shape (K,) with K >= 2")
+        if not (np.isfinite(w2) and w2 >= 0.0):
+            raise ValueError(f"w2 = {w2!r}: the square width ||x||_P^2 must be finite and not negative")
+        return self.ask_view(leader.assess_classes(values, float(w2), self.radius), float(w2), cost)
+
+    def ask_view(self, view: leader.View, w2: float, cost: float | None = None) -> Decision:
+        """The same from the leader's own comparison (``leader.assess``) and the design's ``w2``."""
+        self._between_rounds()
+        price = self._price(cost)
+        g, t = self.setup, self._t
+        coin = rounds.gate_coin(g, self._coins, t)
+        x = rounds.signal(g, view, t, w2, coin, 0, 0.0)
+        opened, reason, threshold = self._rule.decide(g, self._purse, x)
+        if self._money and opened and price > self._money - self._spent:
+            opened, reason = False, codes.OUT_OF_BUDGET
+        decision = Decision(bool(opened), codes.REASONS[reason], float(threshold), t + 1, self._purse.left, g.T - t)
+        self._open = (x, decision, int(reason), price)
+        return decision
+
+    def settle(self, bought: bool, psi: float | None = None) -> None:
+        """Close the round: was the label bought, and what does the learner know now (psi [nats])?
+
+        A decision to buy may fall through (``bought`` False: the source had none); then the purse is
+        as if the gate had stayed shut.  Without ``psi`` the round's gain is added for a bought label,
+        which is exact for a ridge with one design vector a label.
+        Raises LiveError out of order or for a label bought against the decision.
+        """
+        if self._open is None:
+            raise LiveError(f"nothing to settle: ask round {self._t + 1} first")
+        x, decision, reason, price = self._open
+        if bought and not decision.open:
+            raise LiveError(
+                f"round {decision.round}: a label was bought though the gate stayed shut ({decision.reason}); "
+                "buy only where decision.open, or the budget is not hard"
+            )
+        if decision.open and not bought:
+            reason = codes.BELOW_THRESHOLD
+        known = (self._purse.psi + x.gain if bought else self._purse.psi) if psi is None else live_rule.finite(psi)
+        self._purse = self._rule.settle(self.setup, self._purse, x, reason, known)
+        self._t, self._labels, self._open = self._t + 1, self._labels + bool(bought), None
+        self.reasons[codes.REASONS[reason]] += 1
+        if self._money:
+            self._spent += price if bought else 0
+            self._purse = self._purse._replace(left=(self._money - self._spent) / self._unit)
+
+    def inform(self, psi: float) -> None:
+        """Answers came in between two rounds and the learner now knows ``psi`` [nats]."""
+        self._between_rounds()
+        self._purse = self._purse._replace(psi=live_rule.finite(psi))
+
+    def copy(self) -> "LiveGate":
+        """An independent gate in the same state, to try decisions on; a ``rule`` is shared, not copied."""
+        if self._own is not None:
+            return LiveGate.restore(self.state())
+        made = copy.copy(self)
+        made._purse = self._purse._replace(memory=self._purse.memory.copy())
+        made.reasons = Counter(self.reasons)
+        return made
+
+    def state(self) -> dict[str, Any]:
+        """Everything that later decisions depend on, as plain JSON."""
+        p = self._purse
+        if self._own is not None and not hasattr(self._own, "state"):
+            raise LiveError(
+                f"{self.spec.gate.path}: class Gate has no state(); add state() and restore(dict) to save it"
+            )
+        waiting = None
+        if self._open:
+            x, decision, reason, price = self._open
+            waiting = {"signal": list(x), "decision": [*decision[:2], repr(decision.threshold), *decision[3:]]}
+            waiting |= {"reason": reason, "price": price}
+        return {
+            "version": VERSION,
+            "spec": self.spec.model_dump(mode="json"),
+            "key": self.spec.key(),
+            "rule": live_rule.name(self._given),
+            "replication": self._replication,
+            "money": self._money,
+            "unit": self._unit,
+            "spent": self._spent,
+            "labels": self._labels,
+            "t": self._t,
+            "purse": [*p[:5], [float(v) for v in p.memory], p.written],
+            "reasons": dict(self.reasons),
+            "own": self._own.state() if self._own is not None else None,
+            "waiting": waiting,
+        }
+
+    @classmethod
+    def restore(cls, state: dict[str, Any], rule: gates.Rule | None = None) -> "LiveGate":
+        """The gate that ``state()`` described; one that was given by a ``rule`` needs it again.
+
+        Raises LiveError where the state is damaged, of another version, of another rule, or of a
+        gate whose file has changed since.
+        """
+        try:
+            if state["version"] != VERSION or state["rule"] != live_rule.name(rule):
+                raise LiveError(
+                    f"state of version {state['version']} and rule {state['rule']!r}, not {VERSION} and "
+                    f"{live_rule.name(rule)!r}; restore it with the rule that wrote it"
+                )
+            spec = RunSpec.model_validate(state["spec"])
+            if spec.key() != state["key"]:
+                raise LiveError(f"{spec.gate.path or 'the state'} has changed since the state was saved; put it back")
+            made = cls(
+                spec.gate, spec.T, d=spec.stream.d, B=spec.B, beta=spec.beta, learner=spec.learner,
+                seed=spec.seed, replication=int(state["replication"]), rule=rule,
+            )  # fmt: skip
+            made._fill(state)
+        except (KeyError, TypeError, IndexError, AttributeError) as error:
+            raise LiveError(f"this is no state of a LiveGate ({error!r}); restore what state() returned") from error
+        return made
+
+    def _fill(self, state: dict[str, Any]) -> None:
+        p = state["purse"]
+        self._purse = gates.Purse(p[0], p[1], p[2], p[3], p[4], np.array(p[5], dtype=np.float64), p[6])
+        self._money, self._unit, self._spent = state["money"], state["unit"], state["spent"]
+        self._t, self._labels = state["t"], state["labels"]
+        self.reasons = Counter(state["reasons"])
+        if self._own is not None:
+            self._own.restore(state["own"])
+        if state["waiting"]:
+            w, d = state["waiting"], state["waiting"]["decision"]
+            decision = Decision(d[0], d[1], float(d[2]), *d[3:])
+            self._open = (gates.Signal(*w["signal"]), decision, w["reason"], w["price"])
+
+    def _between_rounds(self) -> None:
+        if self._open:
+            raise LiveError(f"round {self._t + 1} is not settled; call settle(bought) before the next ask")
+        if self._t >= self.setup.T:
+            raise LiveError(f"all T = {self.setup.T} rounds are played; open a gate with a larger T")
+
+    def _price(self, cost: float | None) -> int:
+        if not self._money:
+            if cost is not None:
+                raise ValueError(f"cost = {cost!r} with a budget in labels; give money and mean_cost to pay by cost")
+            return 0
+        return self._unit if cost is None else in_millionths(cost, "cost")
