@@ -9,6 +9,8 @@ from typing import Annotated
 
 import typer
 
+from paper_repro import preflight_command
+
 app = typer.Typer(add_completion=False, no_args_is_help=True, help=__doc__, pretty_exceptions_enable=False)
 
 TierOption = Annotated[str, typer.Option("--tier", help="smoke (a minute), standard (minutes) or paper (hours).")]
@@ -270,6 +272,9 @@ def doctor(
     print("\n".join(facts))
     print("\n".join(f"problem: {p}" for p in problems) or "no problems")
     return 1 if problems else 0
+
+
+preflight_command.register(command)
 
 
 def main() -> None:
