@@ -39,7 +39,10 @@ if "NUMBA_CACHE_DIR" not in os.environ:
 # Rules of every round, copied into the run: their arguments are tuples of arrays, and handing those over
 # costs more than the arithmetic.  Those that return numbers only do not count references either.
 _NUMBERS = (
-    (learners, ("dot", "matvec", "weigh", "square_width", "theory_radius", "radius", "confidence_ratio")),
+    (
+        learners,
+        ("dot", "dots", "row_dots", "matvec", "weigh", "square_width", "theory_radius", "radius", "confidence_ratio"),
+    ),
     (leader, ("score", "pick_against", "assess", "assess_classes")),
     (gates, ("share_below", "paced_threshold", "confidence_rule", "schedule_rule", "is_scheduled", "decide")),
     (followers, ("ascend", "smallest", "worst_pick", "choose", "tremble", "hard")),

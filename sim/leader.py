@@ -34,14 +34,15 @@ def score(g, s, Phi, alpha, means, scores, W):
     Modifies the buffer ``W`` (N, d) too.
     """
     theta = s.theta.reshape(-1)  # one column: the same numbers, known to be contiguous
-    for k in range(Phi.shape[0]):
-        m = learners.dot(Phi[k], theta)
-        means[k] = m
-        scores[k] = m
+    learners.dots(Phi, theta, means)
     if g.leader == codes.OPTIMISTIC:
         learners.weigh(s.P, Phi, W)
+        learners.row_dots(Phi, W, scores)
         for k in range(Phi.shape[0]):
-            scores[k] += alpha * math.sqrt(max(learners.dot(Phi[k], W[k]), 0.0))
+            scores[k] = means[k] + alpha * math.sqrt(max(scores[k], 0.0))
+    else:
+        for k in range(Phi.shape[0]):
+            scores[k] = means[k]
 
 
 def pick_against(scores, payoffs, shown):

@@ -60,6 +60,48 @@ def dot(a, b):
     return total
 
 
+def row_dots(A, B, out):
+    """out[k] = <A[k], B[k]> in index order, A and B (N, d). Modifies ``out`` (N,).
+
+    Four rows at once: a sum in index order is a chain of additions, and four chains overlap.
+    """
+    N, d = A.shape
+    whole = N - N % 4
+    for k in range(0, whole, 4):
+        a, b, c, e = 0.0, 0.0, 0.0, 0.0
+        for i in range(d):
+            a += A[k, i] * B[k, i]
+            b += A[k + 1, i] * B[k + 1, i]
+            c += A[k + 2, i] * B[k + 2, i]
+            e += A[k + 3, i] * B[k + 3, i]
+        out[k], out[k + 1], out[k + 2], out[k + 3] = a, b, c, e
+    for k in range(whole, N):
+        a = 0.0
+        for i in range(d):
+            a += A[k, i] * B[k, i]
+        out[k] = a
+
+
+def dots(A, z, out):
+    """out[k] = <A[k], z> in index order, A (N, d), z (d,), four rows at once. Modifies ``out`` (N,)."""
+    N, d = A.shape
+    whole = N - N % 4
+    for k in range(0, whole, 4):
+        a, b, c, e = 0.0, 0.0, 0.0, 0.0
+        for i in range(d):
+            x = z[i]
+            a += A[k, i] * x
+            b += A[k + 1, i] * x
+            c += A[k + 2, i] * x
+            e += A[k + 3, i] * x
+        out[k], out[k + 1], out[k + 2], out[k + 3] = a, b, c, e
+    for k in range(whole, N):
+        a = 0.0
+        for i in range(d):
+            a += A[k, i] * z[i]
+        out[k] = a
+
+
 def matvec(A, z, out):
     """out = A z for symmetric A (d, d), as a sum of rows in index order. Modifies ``out``.
 
@@ -129,10 +171,12 @@ def absorb(s, z, y, refresh, wrong, Pz, w2):
             s.moments[i, k] += z[i] * y[k]
     if wrong:
         shrink *= 0.5
-    for j in range(d):
-        zj, pj = z[j], Pz[j] * shrink
+    for j in range(d):  # one matrix at a time: both at once do not fit the first-level cache
+        zj = z[j]
         for i in range(d):
             s.V[j, i] += zj * z[i]
+    for j in range(d):
+        pj = Pz[j] * shrink
         for i in range(d):
             s.P[j, i] -= pj * Pz[i]
     n = s.n + 1

@@ -76,8 +76,8 @@ def leak_of_class(g, pick, label):
 def payoffs_of(w, theta_star):
     """Fill payoffs (N,) and return the gold index (largest payoff, lowest index on a tie)."""
     gold = 0
+    learners.dots(w.Phi, theta_star, w.payoffs)
     for k in range(w.payoffs.shape[0]):
-        w.payoffs[k] = learners.dot(w.Phi[k], theta_star)
         if w.payoffs[k] > w.payoffs[gold]:
             gold = k
     return gold

@@ -18,7 +18,7 @@ from typing import NamedTuple
 
 import numpy as np
 
-from sim import codes, draws
+from sim import codes, draws, learners
 
 
 class Process(NamedTuple):
@@ -70,12 +70,11 @@ def fill_pool(g, scale, key, t, u, Phi):
     N, d = Phi.shape
     draws.fill_bell(key, t * N * d, u)
     for k in range(N):
-        total = 0.0
         for i in range(d):
-            x = u[k * d + i] * scale[i]
-            Phi[k, i] = x
-            total += x * x
-        norm = np.sqrt(total)
+            Phi[k, i] = u[k * d + i] * scale[i]
+    learners.row_dots(Phi, Phi, u)  # the draws are used up: their buffer takes the squared norms
+    for k in range(N):
+        norm = np.sqrt(u[k])
         factor = g.feature_norm / norm if norm > 0.0 else 0.0
         for i in range(d):
             Phi[k, i] *= factor
