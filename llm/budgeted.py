@@ -17,8 +17,8 @@ import torch
 from llm.errors import DataError
 from llm.learner import Design
 from sim import gates
-from sim.label_source import PENDING, Label, LabelSource
-from sim.live import LiveGate
+from sim.live.gate import LiveGate
+from sim.live.source import PENDING, Label, LabelSource
 
 
 class PendingLabelError(RuntimeError):

@@ -35,7 +35,8 @@ def source_digest() -> str:
     """First 12 hex digits of the sha256 over the sources and committed instances behind the studies."""
     h = hashlib.sha256()
     theory = [f for f in ROOT.glob("theory/*.py") if f.name not in JUDGES]
-    files = [*theory, *ROOT.glob("sim/**/*.py"), *ROOT.glob("paper_repro/expected/instances/*")]
+    rules = [*ROOT.glob("sim/*.py"), *ROOT.glob("sim/preference/*.py")]
+    files = [*theory, *rules, *ROOT.glob("paper_repro/expected/instances/*")]
     for file in sorted([*files, ROOT / "paper_repro" / "studies.py"]):
         h.update(file.name.encode())
         h.update(file.read_bytes())

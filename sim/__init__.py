@@ -35,6 +35,8 @@ Map
     engine     specs -> run logs, over replications; status codes -> exceptions
     table      the schema of results tables; read, write, check
     sweeps     the named experiments; tiers: their sizes
+    own        a user's gate, follower or learner from a file; protocols: their types
     preference the second game
+    live       gates outside the simulator, label sources; adapters: scikit-activeml, Gymnasium
     codes, fields, setup, rounds, recorded, engine_version: names, numbers, parts of a round, files, digest
 """

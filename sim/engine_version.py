@@ -4,11 +4,7 @@ import hashlib
 from pathlib import Path
 
 # What is played and how rows are labelled: the configuration's own digest covers what matters.
-# The rest is for use outside the simulator.
-AROUND = (
-    "__init__.py", "sweeps.py", "tiers.py", "table.py", "trace.py", "protocols.py",
-    "live.py", "live_rule.py", "label_source.py", "label_queue.py", "label_journal.py", "money.py",
-)  # fmt: skip
+AROUND = ("__init__.py", "sweeps.py", "tiers.py", "table.py", "trace.py", "protocols.py")
 
 
 def digest() -> str:

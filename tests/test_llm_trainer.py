@@ -15,9 +15,9 @@ from llm.budgeted import Buyer, PendingLabelError, frozen_features
 from llm.errors import CacheError, DataError
 from llm.trainer import PURSE, BudgetedTrainer
 from sim import codes, draws, log, loop
-from sim.label_queue import PersonQueue
-from sim.label_source import BudgetError, FromCallable, Ledger, RecordedColumn
-from sim.live import FORESEEING, LiveGate
+from sim.live.gate import FORESEEING, LiveGate
+from sim.live.queue import PersonQueue
+from sim.live.source import BudgetError, FromCallable, Ledger, RecordedColumn
 from sim.setup import build
 from sim.spec import GateSpec, LearnerSpec
 from tests.conftest import digits_spec

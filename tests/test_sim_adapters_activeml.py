@@ -17,7 +17,7 @@ from sklearn.linear_model import LogisticRegression
 from sklearn.utils.estimator_checks import check_no_attributes_set_in_init, check_parameters_default_constructible
 
 from sim import codes, engine, gates, log
-from sim.live import FORESEEING, LiveGate
+from sim.live.gate import FORESEEING, LiveGate
 from sim.spec import FollowerSpec, GateSpec, RunSpec, StreamSpec
 from tests.conftest import digits_spec
 

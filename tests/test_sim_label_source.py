@@ -17,9 +17,9 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from sim import draws, log, loop, recorded
-from sim.label_journal import Journal, JournalError, encode, parse
-from sim.label_queue import AnswerError, PersonQueue
-from sim.label_source import PENDING, BudgetError, FromCallable, Ledger, RecordedColumn
+from sim.live.journal import Journal, JournalError, encode, parse
+from sim.live.queue import AnswerError, PersonQueue
+from sim.live.source import PENDING, BudgetError, FromCallable, Ledger, RecordedColumn
 from sim.setup import build
 from sim.spec import GateSpec
 from tests.conftest import digits_spec

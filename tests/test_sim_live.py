@@ -9,8 +9,8 @@ from hypothesis import strategies as st
 
 from sim import codes, draws, gates, log, loop, recorded
 from sim.leader import View
-from sim.live import FORESEEING, LiveError, LiveGate
-from sim.money import COUNTING
+from sim.live.gate import FORESEEING, LiveError, LiveGate
+from sim.live.money import COUNTING
 from sim.setup import build
 from sim.spec import GateSpec, LearnerSpec
 from tests.conftest import digits_spec

@@ -7,9 +7,9 @@ from pathlib import Path
 import numpy as np
 
 from sim import recorded
-from sim.label_queue import PersonQueue
-from sim.label_source import Ledger
-from sim.live import LiveGate
+from sim.live.gate import LiveGate
+from sim.live.queue import PersonQueue
+from sim.live.source import Ledger
 from sim.loop import OvaRidge
 from sim.spec import GateSpec, LearnerSpec
 from sim.table import write_atomic

@@ -7,8 +7,8 @@ from transformers import BertConfig, BertForSequenceClassification, TrainingArgu
 
 from llm.budgeted import Buyer, frozen_features
 from llm.trainer import BudgetedTrainer
-from sim.label_source import Ledger, RecordedColumn
-from sim.live import LiveGate
+from sim.live.gate import LiveGate
+from sim.live.source import Ledger, RecordedColumn
 from sim.spec import GateSpec, LearnerSpec
 
 set_seed(0)

@@ -20,7 +20,7 @@ from sklearn.base import clone
 
 from sim import gates, learners
 from sim.leader import View
-from sim.live import LiveGate
+from sim.live.gate import LiveGate
 from sim.setup import Setup
 from sim.spec import GateSpec, LearnerSpec
 

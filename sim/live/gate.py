@@ -23,8 +23,9 @@ from typing import Any, NamedTuple
 
 import numpy as np
 
-from sim import codes, draws, gates, leader, learners, live_rule, rounds
-from sim.money import MILLION, check_budget, in_millionths
+from sim import codes, draws, gates, leader, learners, rounds
+from sim.live import rule as rules
+from sim.live.money import MILLION, check_budget, in_millionths
 from sim.setup import Setup, build, never_opens
 from sim.spec import GateSpec, LearnerSpec, RunSpec, StreamSpec
 
@@ -95,7 +96,7 @@ class LiveGate:
             )
         self._given = rule
         self._own: Any = None
-        self._own, self._rule = (None, rule) if rule else live_rule.of(gate, self.setup)
+        self._own, self._rule = (None, rule) if rule else rules.of(gate, self.setup)
         self._replication = replication
         self._coins = draws.stream_keys(seed, replication)
         self._purse = gates.open_purse(self.setup)
@@ -184,7 +185,7 @@ class LiveGate:
             )
         if decision.open and not bought:
             reason = codes.BELOW_THRESHOLD
-        known = (self._purse.psi + x.gain if bought else self._purse.psi) if psi is None else live_rule.finite(psi)
+        known = (self._purse.psi + x.gain if bought else self._purse.psi) if psi is None else rules.finite(psi)
         self._purse = self._rule.settle(self.setup, self._purse, x, reason, known)
         self._t, self._labels, self._open = self._t + 1, self._labels + bool(bought), None
         self.reasons[codes.REASONS[reason]] += 1
@@ -195,7 +196,7 @@ class LiveGate:
     def inform(self, psi: float) -> None:
         """Answers came in between two rounds and the learner now knows ``psi`` [nats]."""
         self._between_rounds()
-        self._purse = self._purse._replace(psi=live_rule.finite(psi))
+        self._purse = self._purse._replace(psi=rules.finite(psi))
 
     def copy(self) -> "LiveGate":
         """An independent gate in the same state, to try decisions on; a ``rule`` is shared, not copied."""
@@ -222,7 +223,7 @@ class LiveGate:
             "version": VERSION,
             "spec": self.spec.model_dump(mode="json"),
             "key": self.spec.key(),
-            "rule": live_rule.name(self._given),
+            "rule": rules.name(self._given),
             "replication": self._replication,
             "money": self._money,
             "unit": self._unit,
@@ -243,10 +244,10 @@ class LiveGate:
         gate whose file has changed since.
         """
         try:
-            if state["version"] != VERSION or state["rule"] != live_rule.name(rule):
+            if state["version"] != VERSION or state["rule"] != rules.name(rule):
                 raise LiveError(
                     f"state of version {state['version']} and rule {state['rule']!r}, not {VERSION} and "
-                    f"{live_rule.name(rule)!r}; restore it with the rule that wrote it"
+                    f"{rules.name(rule)!r}; restore it with the rule that wrote it"
                 )
             spec = RunSpec.model_validate(state["spec"])
             if spec.key() != state["key"]:

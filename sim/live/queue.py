@@ -5,7 +5,7 @@
     queue.export("ask.csv")                  # key, prompt, cost, and an empty label to fill in
     queue.take("ask.csv")                    # later, perhaps in another process
 
-Everything is in ``<folder>/journal.log`` (``label_journal``) before a call returns, so that a process
+Everything is in ``<folder>/journal.log`` (``journal``) before a call returns, so that a process
 may be killed between any two writes: no key is asked or paid for twice, no answer is lost.
 """
 
@@ -16,9 +16,9 @@ from collections.abc import Iterator, Sequence
 from pathlib import Path
 from typing import Any
 
-from sim.label_journal import Journal, JournalError
-from sim.label_source import PENDING, Cost, Label, Ledger, Pending, priced
-from sim.money import MILLION
+from sim.live.journal import Journal, JournalError
+from sim.live.money import MILLION
+from sim.live.source import PENDING, Cost, Label, Ledger, Pending, priced
 
 FIELDS = ("key", "prompt", "cost", "label")
 

@@ -1,4 +1,4 @@
-"""Where bought labels come from: a recorded column, a function, or a person (``label_queue``).
+"""Where bought labels come from: a recorded column, a function, or a person (``queue``).
 
 A source is asked for the label of a prompt by key, pays for it once, and answers with the label or
 with ``PENDING``.  Its ``Ledger`` is a second hard purse at the place where money is really spent:
@@ -13,7 +13,7 @@ from typing import Any, Protocol
 
 import numpy as np
 
-from sim.money import MILLION, in_millionths
+from sim.live.money import MILLION, in_millionths
 
 Label = int | str
 Cost = float | Callable[[str, str], float]
