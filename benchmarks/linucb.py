@@ -174,7 +174,7 @@ def main() -> None:
     also = harness.circumstances(PACKAGES)
     harness.write(args.out / "linucb.csv", rows, also)
     harness.write(args.out / "linucb_targets.csv", goals, also)
-    pictures.save(pictures.bars(rows, SIZES), args.out / "linucb.svg")
+    pictures.save(pictures.points(rows, SIZES), args.out / "linucb.svg")
     render.write(args.out)
     print(f"wrote linucb.csv, linucb_targets.csv and linucb.svg in {args.out}")
 

@@ -7,12 +7,13 @@ import matplotlib
 import numpy as np
 from matplotlib.backends.backend_agg import FigureCanvasAgg
 from matplotlib.figure import Figure
+from matplotlib.ticker import NullFormatter
 
 OURS, OTHERS = "#D55E00", "#6F6F6F"
 
 
-def bars(rows: Sequence[dict], sizes: Sequence[tuple[int, int]]) -> Figure:
-    """Microseconds a round (log scale), one panel a size; the project's own bars are coloured."""
+def points(rows: Sequence[dict], sizes: Sequence[tuple[int, int]]) -> Figure:
+    """Microseconds a round (log scale), one panel a size: median and range; the project's own are coloured."""
     figure = Figure(figsize=(10, 4.6), layout="constrained")
     FigureCanvasAgg(figure)
     for ax, (K, d) in zip(figure.subplots(1, len(sizes), sharey=True), sizes, strict=True):
@@ -23,7 +24,9 @@ def bars(rows: Sequence[dict], sizes: Sequence[tuple[int, int]]) -> Figure:
         high = np.array([float(r["max"]) for r in mine][::-1]) - times
         own = [name.startswith(("engine", "whole game")) for name in names]
         colours = [OURS if o else OTHERS for o in own]
-        ax.barh(names, times, color=colours, xerr=[np.maximum(low, 0), np.maximum(high, 0)], ecolor="black")
+        spread = [np.maximum(low, 0), np.maximum(high, 0)]
+        ax.errorbar(times, names, xerr=spread, fmt="none", ecolor="black", elinewidth=1, zorder=1)
+        ax.scatter(times, names, color=colours, s=26, zorder=2)
         ax.set(xscale="log", title=f"K = {K}, d = {d}", xlabel="µs a round")
         ax.tick_params(axis="y", labelsize=8)
         ax.grid(axis="x", alpha=0.3)
@@ -38,6 +41,10 @@ def lines(panels: dict[str, tuple[list[float], list[float], float]], ylabel: str
     for ax, (name, (x, y, slope)) in zip(axes, panels.items(), strict=True):
         ax.loglog(x, y, "o-", color=OURS, markersize=4)
         ax.set(xlabel=name, ylabel=ylabel, title=f"exponent {slope:.2f}")
+        ax.set_xticks(x, [f"{v:g}" if v < 10**4 else f"$10^{{{np.log10(v):.3g}}}$" for v in x], fontsize=8)
+        for axis in (ax.xaxis, ax.yaxis):
+            axis.set_minor_formatter(NullFormatter())
+        ax.set_ylim(10 ** np.floor(np.log10(min(y))), 10 ** np.ceil(np.log10(max(y))))
         ax.grid(alpha=0.3)
     return figure
 

@@ -26,7 +26,8 @@ from sim.tiers import Tier
 from theory.study import Study
 
 ROOT = Path(__file__).parent.parent
-JUDGES = ("claims.py", "claims_labels.py", "claims_llm.py", "claims_preference.py", "overlay.py")  # no study reads them
+# No study reads them.
+JUDGES = ("claims.py", "claims_labels.py", "claims_llm.py", "claims_preference.py", "overlay.py", "preflight.py")
 Job = tuple[Study, dict[str, Any]]
 _ALONE = threading.Lock()  # a worker with several threads plays one cell at a time
 

@@ -9,7 +9,7 @@ from typing import Annotated
 
 import typer
 
-from paper_repro import preflight_command
+from paper_repro.preflight import command as preflight_command
 
 app = typer.Typer(add_completion=False, no_args_is_help=True, help=__doc__, pretty_exceptions_enable=False)
 

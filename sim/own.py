@@ -7,7 +7,7 @@ Gate, as functions (compiled where Numba can, else played in the plain loop):
     MEMORY = n                                       optional; floats in purse.memory, 0 at the start
 or as ``class Gate`` (plain loop; one object a run):
     __init__(game); query(purse, signal) -> bool; update(purse, signal, bought);
-    state() -> dict and restore(dict), so that a run can be resumed
+    latency(purse, signal), if it claims a bound; state() -> dict and restore(dict), to resume a run
 Follower:
     respond(game, t, theta_hat, P, theta_star, z)    writes z (d,) with ||z|| <= L   (context free)
     choose(game, scores, payoffs, gold, others)      writes M pool indices           (other contexts)

@@ -53,8 +53,8 @@ def workspace(g):
 
 
 def gate_coin(g, keys, t):
-    """The gate's coin of round t, drawn only for gates that toss one (1 otherwise)."""
-    if g.gate == codes.RANDOM or g.gate == codes.LLF_SPLIT:
+    """The gate's coin of round t, drawn only for gates that may toss one (1 otherwise)."""
+    if g.gate == codes.RANDOM or g.gate == codes.LLF_SPLIT or g.gate == codes.OWN_CODE:
         return draws.uniform_at(keys[draws.COIN], t)
     return 1.0
 

@@ -8,7 +8,17 @@ from pathlib import Path
 import pytest
 
 ROOT = Path(__file__).resolve().parent.parent
-ROOMS = ("sim", "sim/adapters", "sim/live", "sim/preference", "theory", "llm", "figures", "paper_repro")
+ROOMS = (
+    "sim",
+    "sim/adapters",
+    "sim/live",
+    "sim/preference",
+    "theory",
+    "llm",
+    "figures",
+    "paper_repro",
+    "paper_repro/preflight",
+)
 FILES = sorted({f for room in ROOMS for f in (ROOT / room).rglob("*.py")})
 
 

@@ -100,3 +100,24 @@ def test_threads_change_nothing(compiled):
 def test_the_same_call_twice_gives_the_same_bits(compiled):
     spec = RunSpec(T=200, beta=0.1, **arena("evader", "free", 4), gate=GateSpec(kind="llf_split"))
     assert compiled(spec).rows[0].tobytes() == compiled(spec).rows[0].tobytes()
+
+
+def test_arrays_are_neither_lost_nor_freed_twice(compiled):
+    """Rules that return numbers are compiled without reference counts, so the run must balance its own."""
+    from numba.core.runtime import _nrt_python, rtsys
+
+    specs = [
+        RunSpec(T=50, beta=0.3, **arena(f, c, 4), gate=GateSpec(kind=g))
+        for f, c in (("iid", "isotropic"), ("evader", "free"))
+        for g in ("llf_quantile", "llf_self_paced")
+    ]
+    first = [compiled(spec).rows[0].tobytes() for spec in specs]
+    _nrt_python.memsys_enable_stats()
+    try:
+        before = rtsys.get_allocation_stats()
+        again = [[compiled(spec).rows[0].tobytes() for spec in specs] for _ in range(3)]
+        after = rtsys.get_allocation_stats()
+    finally:
+        _nrt_python.memsys_disable_stats()
+    assert again == [first] * 3
+    assert after.alloc > before.alloc and after.alloc - before.alloc == after.free - before.free

@@ -1,0 +1,102 @@
+"""``paper-repro preflight SOURCE`` and ``paper-repro new KIND NAME``.
+
+Exit codes of preflight: 0 fit for a full run, 1 unfit (an honesty check failed), 2 usage, 3 inconclusive.
+"""
+
+import os
+from collections.abc import Callable
+from pathlib import Path
+from typing import Annotated
+
+import typer
+
+CORES = len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count() or 1
+KINDS = ("gate", "follower", "learner")
+Register = Callable[[str | None], Callable[[Callable[..., int]], Callable[..., None]]]
+
+
+def new(
+    kind: Annotated[str, typer.Argument(help="gate, follower or learner.")],
+    name: Annotated[str, typer.Argument(help="A Python identifier; NAME.py is written here.")],
+) -> int:
+    """Write NAME.py, a part of your own that runs as it is."""
+    from paper_repro.new import write
+
+    path = write(kind, name)
+    print(f"{path}: change it, then try it: paper-repro preflight {path}")
+    return 0
+
+
+def chosen_kind(source: str, kind: str | None) -> str:
+    """The kind to look at. Raises ValueError where the file brings none, several, or not the one asked for."""
+    from sim import own
+
+    if kind is not None and kind not in KINDS:
+        raise ValueError(f"unknown kind {kind!r}; valid: {', '.join(KINDS)}")
+    found = own.kinds(source)
+    if kind is not None:
+        own.part(source, kind)
+        return kind
+    if not found:
+        raise own.OwnError(f"{source} brings no part: it must define {'; or '.join(own.ASKED.values())}")
+    if len(found) > 1:
+        raise ValueError(f"{source} brings {' and '.join(found)}; say which with --kind")
+    return found[0]
+
+
+def preflight(
+    source: Annotated[str, typer.Argument(help="A .py file, or entry:NAME.")],
+    kind: Annotated[str | None, typer.Option("--kind", help="gate, follower or learner, if it brings several.")] = None,
+    features: Annotated[
+        str, typer.Option("--features", help="Your recorded features: .parquet with a label column, or .npz.")
+    ] = "",
+    out: Annotated[Path | None, typer.Option("--out", help="Output folder (default preflight/NAME).")] = None,
+    quick: Annotated[
+        bool, typer.Option("--quick", help="A small battery: honesty in seconds, wide intervals.")
+    ] = False,
+    jobs: Annotated[int, typer.Option("--jobs", min=1, help="Threads or processes.")] = CORES,
+    minutes: Annotated[float, typer.Option("--minutes", help="Wall clock to stay under.")] = 5.0,
+    plain: Annotated[bool, typer.Option("--plain", help="Do not compile; play the plain loop.")] = False,
+) -> int:
+    """Ask whether a gate, follower or learner of your own is fit for a full run, and where it wins and breaks."""
+    from sim import recorded
+
+    which = chosen_kind(source, kind)
+    if features and which == "follower":
+        raise ValueError(f"--features {features} with a follower, which plays no recorded stream; leave it out")
+    if features:
+        recorded.load(features, True)
+    from paper_repro import store
+    from paper_repro.preflight import battery
+    from paper_repro.preflight import page as preflight_page
+    from sim.table import write_atomic
+    from theory import falsify
+
+    folder = battery.folder_of(source, out)
+    store.ensure_writable(folder)
+    if not plain and which != "learner":
+        print(f"{which} {source}: compiling takes up to a minute", flush=True)
+    made = battery.prepare(source, which, features=features, quick=quick, jobs=jobs, minutes=minutes, plain=plain)
+    print(f"{which} {source}: {made.how}")
+    for line in made.said:
+        print(f"reduced: {line}")
+
+    def tell(found) -> None:  # type: ignore[no-untyped-def]
+        print(f"{found.outcome.verdict:<13} {found.check.title}: {found.outcome.message}", flush=True)
+
+    report = battery.fly(made, tell)
+    write_atomic(folder / "preflight.json", battery.text_of(report).encode())
+    write_atomic(folder / "preflight.html", preflight_page.page(report).encode())
+    for name, found in report.bench.kept.get("instances", {}).items():
+        falsify.save(found, folder / "instances" / f"{name}.json")
+    said = {0: "fit for a full run", 1: "unfit: an honesty check failed", 3: "inconclusive"}[report.code]
+    print(
+        f"{said}; {report.wall:.0f} s ({report.cpu:.0f} s of processor time); {(folder / 'preflight.html').resolve()}"
+    )
+    return report.code
+
+
+def register(command: Register) -> None:
+    """Add both commands; ``command`` is the command line's decorator."""
+    command("new")(new)
+    command("preflight")(preflight)

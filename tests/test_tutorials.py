@@ -1,0 +1,44 @@
+"""The tutorials do what they say: their shell and Python blocks are run in order, in an empty folder."""
+
+import re
+import shlex
+from pathlib import Path
+
+import pytest
+
+from paper_repro import cli
+
+PAGES = Path(__file__).resolve().parent.parent / "docs" / "tutorials"
+BLOCK = re.compile(r"^```(sh|python)\n(.*?)^```$", re.MULTILINE | re.DOTALL)
+
+
+def command(line):
+    """Run a line of the command line here; any verdict will do, an error will not."""
+    words = shlex.split(line)
+    assert words[0] == "paper-repro", line
+    with pytest.raises(SystemExit) as done:
+        cli.app(words[1:], prog_name="paper-repro")
+    assert done.value.code in (0, 3), line
+
+
+@pytest.mark.parametrize("page", ["own_gate", "own_follower_and_learner"])
+def test_tutorial(page, tmp_path, monkeypatch):
+    monkeypatch.chdir(tmp_path)
+    names: dict = {}
+    blocks = BLOCK.findall((PAGES / f"{page}.md").read_text())
+    assert len(blocks) >= 4
+    for kind, text in blocks:
+        if kind == "sh":
+            for line in text.strip().splitlines():
+                command(line)
+        elif first := re.match(r"# (\w+\.py)\n", text):
+            Path(first[1]).write_text(text)
+        else:
+            exec(compile(text, f"{page}.md", "exec"), names)
+
+
+def test_the_tables_name_every_honest_check():
+    from paper_repro.preflight.battery import GATE
+
+    text = (PAGES / "own_gate.md").read_text()
+    assert not [c.id for c in GATE if c.honest and f"`{c.id}`" not in text]
