@@ -13,7 +13,7 @@ repro: setup
 	if [ $$code -eq 3 ]; then echo "some claims are inconclusive in tier $(TIER); see the report"; exit 0; fi; exit $$code
 
 test: setup lint
-	$(BIN)/python -m pytest
+	$(BIN)/python -m pytest -n auto --maxprocesses 8 --dist loadfile
 
 lint: setup
 	$(BIN)/ruff check .
