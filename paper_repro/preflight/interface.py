@@ -94,5 +94,7 @@ def interface(b: Bench) -> Outcome:
     memory = found.seen[-1].purse.memory
     if not np.isfinite(memory).all():
         return rule(True, f"purse.memory holds {memory[~np.isfinite(memory)][0]:g}; the rule is finite numbers", n)
-    updates = "update" if hasattr(getattr(module, "Gate", module), "update") else "no update (a gate without a memory)"
-    return rule(False, f"query is pure and returned a bool on {n} extreme signals and in {spec.T} rounds; {updates}", n)
+    has = hasattr(getattr(module, "Gate", module), "update")
+    updates = "an update" if has else "no update (a gate without a memory)"
+    text = f"query is pure and returned a bool on {n} extreme signals and in {spec.T} rounds; it has {updates}"
+    return rule(False, text, n)
