@@ -22,6 +22,8 @@ from joblib import Parallel, delayed
 from threadpoolctl import threadpool_limits
 
 from paper_repro import provenance
+from paper_repro.study_version import SOURCE
+from sim.engine_version import CODE
 
 BACKENDS = ("local", "dask")
 PACKAGES = ("numpy", "scipy", "numba", "llvmlite", "cvxpy", "clarabel", "scikit-learn", "pandas", "pyarrow", "pydantic")
@@ -67,9 +69,6 @@ def where(backend: str, scheduler: str | None, jobs: int) -> Where:
 @functools.cache
 def identity() -> dict[str, str]:
     """What must agree for two machines to compute the same bytes; name -> version or source digest."""
-    from paper_repro.cells import SOURCE
-    from sim.engine_version import CODE
-
     versions = {name: provenance.version(name) for name in PACKAGES}
     return {"sim": CODE, "studies": SOURCE, "python": platform.python_version()} | versions
 

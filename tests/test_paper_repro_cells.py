@@ -6,7 +6,7 @@ import numpy as np
 import pandas as pd
 import pytest
 
-from paper_repro import backend, catalogue, cells
+from paper_repro import backend, catalogue, cells, study_version
 from paper_repro.store import DamagedCache
 from sim import sweeps
 from sim.tiers import TIERS
@@ -104,5 +104,5 @@ def test_an_edit_of_what_a_study_reads_changes_the_digest_and_of_a_judge_does_no
     code += "print(*(m for m in sys.modules if m.startswith('theory.')))"
     loaded = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True).stdout.split()
     read = {f"{name.split('.')[1]}.py" for name in loaded}
-    assert not read & set(cells.JUDGES)
-    assert all((cells.ROOT / "theory" / name).is_file() for name in cells.JUDGES)
+    assert not read & set(study_version.JUDGES)
+    assert all((study_version.ROOT / "theory" / name).is_file() for name in study_version.JUDGES)

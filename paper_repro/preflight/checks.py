@@ -234,6 +234,11 @@ def determinism(b: Bench) -> Outcome:
             (recorded("digits", True), FINAL),  # its accuracy is dear to evaluate
         )
     ]
+    return repeated(b, specs)
+
+
+def repeated(b: Bench, specs: list[RunSpec]) -> Outcome:
+    """Are runs the same bytes a second time, in the plain loop, and in another process?"""
     first = [np.array(rows_of(s, 0, b.compiled)) for s in specs]
     ways = {"a second time": [np.array(rows_of(s, 0, b.compiled)) for s in specs]}
     ways["in the plain loop"] = [np.array(rows_of(s, 0, False)) for s in specs]

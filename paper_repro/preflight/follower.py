@@ -6,11 +6,10 @@ The ledger's claims B1-B3, B6-B8 say "for every follower", so their own judges l
 from collections.abc import Callable
 from typing import Any
 
-import numpy as np
 import pandas as pd
 
 from paper_repro.preflight.bench import EVERY, FINAL, Bench, Job, built_in, contenders, rows_of
-from paper_repro.preflight.checks import SAME_BYTES, apart_process
+from paper_repro.preflight.checks import repeated
 from paper_repro.preflight.outcome import Check, Outcome, of_finding, rule
 from sim import codes, own
 from sim.spec import FollowerSpec, GateSpec, LearnerSpec, RecordSpec, RunSpec, StreamSpec
@@ -65,15 +64,7 @@ def determinism(b: Bench) -> Outcome:
         RunSpec(T=60, beta=0.3, **place(b, c), gate=GateSpec(kind="llf_self_paced"), record=EVERY, replications=2)
         for c in contexts(b)
     ]
-    first = [np.array(rows_of(s, 0, b.compiled)) for s in specs]
-    ways = {"a second time": [np.array(rows_of(s, 0, b.compiled)) for s in specs]}
-    ways["in the plain loop"] = [np.array(rows_of(s, 0, False)) for s in specs]
-    ways["in another process"] = apart_process(specs)
-    for name, again in ways.items():
-        for spec, x, y in zip(specs, first, again, strict=True):
-            if not np.array_equal(x, y, equal_nan=True):
-                return rule(True, f"a run of one seed differs {name} (context {spec.stream.context}); {SAME_BYTES}", 1)
-    return rule(False, f"the same bytes {', '.join(ways)}", len(specs) * len(ways))
+    return repeated(b, specs)
 
 
 def bound_runs(b: Bench) -> dict[str, pd.DataFrame]:
