@@ -3,6 +3,7 @@
 import numpy as np
 import pandas as pd
 from matplotlib.figure import Figure
+from matplotlib.ticker import MaxNLocator
 
 from figures import style
 
@@ -37,5 +38,6 @@ def draw(frame: pd.DataFrame, x: str, guides: tuple[float, ...] = (), mark: str 
         ax.axvline(guide, color="black", linestyle="--", linewidth=1)
     ax.set_yticks(range(len(frame)), [str(v) for v in frame["label"]])
     ax.set_ylim(len(frame) - 0.5, -0.5)
+    ax.xaxis.set_major_locator(MaxNLocator(5))
     style.dress(ax, x, "")
     return figure
