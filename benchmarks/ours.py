@@ -91,7 +91,8 @@ def prepare(g, process, keys, truth, X, Y):
         streams.fill_pool(g, process.scales[0], keys[draws.FEATURES], t, w.u, w.Phi)
         rounds.noise(g, keys, t, w)
         for k in range(g.N):
-            X[t, k] = w.Phi[k]
+            for i in range(g.d):  # an array assignment compiles a nameless function, which a cache may fail to load
+                X[t, k, i] = w.Phi[k, i]
             Y[t, k] = learners.dot(w.Phi[k], truth) + w.eta[0]
 
 

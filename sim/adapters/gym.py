@@ -42,7 +42,7 @@ class LeaderEnv(gymnasium.Env[np.ndarray, int]):
     Raises ValueError for a spec that RunSpec refuses or whose gate looks ahead.
     """
 
-    metadata = {"render_modes": []}  # noqa: RUF012
+    metadata: dict[str, Any] = {"render_modes": []}  # noqa: RUF012
 
     def __init__(self, spec: RunSpec | dict[str, Any] | None = None, purse: bool = True, render_mode: None = None):
         self.run = spec if isinstance(spec, RunSpec) else RunSpec.model_validate(spec or {})
