@@ -3,7 +3,8 @@
 import csv
 import subprocess
 import sys
-from importlib.util import find_spec, module_from_spec, spec_from_file_location
+from importlib import import_module
+from importlib.util import find_spec
 from pathlib import Path
 
 import pytest
@@ -28,15 +29,12 @@ def read(path):
 
 
 def load(name):
-    """A module of benchmarks/, which is no package."""
+    """A module of benchmarks/, by its own name: what Numba keeps on disk must be loadable by the scripts."""
     sys.path.insert(0, str(FOLDER))
     try:
-        spec = spec_from_file_location(f"bench_{name}", FOLDER / f"{name}.py")
-        module = module_from_spec(spec)
-        spec.loader.exec_module(module)
+        return import_module(name)
     finally:
         sys.path.remove(str(FOLDER))
-    return module
 
 
 @pytest.fixture(scope="module")
