@@ -41,15 +41,15 @@ FIRST = (
 )
 EDITS = """
 from pathlib import Path
-from sim import engine_version
-clean, same = engine_version.digest(), []
-for file in sorted(Path(engine_version.__file__).parent.glob("*.py")):
+from sim import version
+clean, same = version.digest(), []
+for file in sorted(Path(version.__file__).parent.rglob("*.py")):
     text = file.read_text()
     file.write_text(text + "# edited\\n")
-    if engine_version.digest() == clean:
+    if version.digest() == clean:
         same.append(file.name)
     file.write_text(text)
-print(clean == engine_version.digest(), *same)
+print(clean == version.digest(), *same)
 """
 FOLDER = "import numba.core.config as c; from sim import kernels; print(c.CACHE_DIR)"
 COLUMNS = ("what", "seconds", "min", "max", "heavy_modules")

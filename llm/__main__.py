@@ -132,7 +132,8 @@ def _warn(message: Warning | str, *_: Any, **__: Any) -> None:
 
 
 def _work(spec: StudySpec, o: dict[str, Any]) -> int:
-    from llm import features, run
+    from llm import run
+    from llm.frozen import features
 
     made = run.plan(spec, o["out"])
     data, cache = made.data, o["cache"] or o["out"] / "features"

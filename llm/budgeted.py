@@ -1,7 +1,7 @@
 """Labels for a training run: a gate decides, row by row, which ones are bought from a source.
 
 Every row of the training set has a feature row that stays as it is (``frozen_features``: the network's
-last hidden state before training).  On those the ridge of ``llm.learner`` gives the scores and the
+last hidden state before training).  On those the ridge of ``llm.tuned.learner`` gives the scores and the
 width that the gate compares, as in frozen mode; the network that is being trained never enters a
 decision, so a run that is resumed decides as one that was not stopped.  A row is decided once, at its
 first visit; later epochs find the label, or the refusal, again.
@@ -15,10 +15,10 @@ import numpy as np
 import torch
 
 from llm.errors import DataError
-from llm.learner import Design
-from sim import gates
+from llm.tuned.learner import Design
 from sim.live.gate import LiveGate
 from sim.live.source import PENDING, Label, LabelSource
+from sim.rules import gates
 
 
 class PendingLabelError(RuntimeError):

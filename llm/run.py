@@ -13,11 +13,12 @@ from typing import Any, NamedTuple, Protocol
 
 import pandas as pd
 
-from llm import frozen, streams, tables, text
+from llm import streams, tables, text
 from llm.errors import CacheError
+from llm.frozen import play as frozen
 from llm.spec import Cell, StudySpec
-from sim.engine_version import CODE
 from sim.table import write_atomic
+from sim.version import CODE
 
 FROZEN = ("spec", "streams", "ridge", "candidates", "frozen", "tables")
 AROUND = ("__main__", "run", "text", "features", "errors", "trainer", "budgeted")
@@ -130,7 +131,8 @@ def _frozen(made: Plan, out: Path, jobs: int, cache: Path, heard: Listener) -> C
 
 def _finetuned(made: Plan, out: Path, heard: Listener) -> Callable[[list[Cell]], Iterator]:
     def play(todo: list[Cell]) -> Iterator:
-        from llm import checkpoint, finetune  # type: ignore[attr-defined,unused-ignore]
+        from llm.tuned import checkpoint
+        from llm.tuned import play as finetune
 
         for cell in todo:
             folder = out / "checkpoints" / cell.key()

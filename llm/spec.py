@@ -16,8 +16,8 @@ from typing import Annotated, Any, Literal, NamedTuple
 
 from pydantic import BeforeValidator, model_validator
 
-from sim import codes
 from sim.fields import Count, Fraction, Index, NonNegative, Positive, Spec, no_bool, one_of
+from sim.rules import codes
 from sim.spec import FollowerSpec, GateSpec, LearnerSpec, RecordSpec, RunSpec, StreamSpec
 
 MODES = ("frozen", "finetune")

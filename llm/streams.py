@@ -12,8 +12,8 @@ import numpy as np
 
 from llm.errors import DataError
 from llm.spec import STREAMS
-from sim import draws
-from sim.streams import permutation
+from sim.rules import draws
+from sim.rules.streams import permutation
 
 GROUPS = 5
 

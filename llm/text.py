@@ -19,7 +19,7 @@ import pandas as pd
 
 from llm.errors import DataError
 from llm.spec import DataSpec
-from sim import draws, streams
+from sim.rules import draws, streams
 
 TEXT_NAMES = ("text", "question", "prompt", "sentence", "query")
 LABEL_NAMES = ("label", "qtype", "label_text", "intent", "answer")

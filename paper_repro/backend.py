@@ -22,8 +22,8 @@ from joblib import Parallel, delayed
 from threadpoolctl import threadpool_limits
 
 from paper_repro import provenance
-from paper_repro.study_version import SOURCE
-from sim.engine_version import CODE
+from paper_repro.version import SOURCE
+from sim.version import CODE
 
 BACKENDS = ("local", "dask")
 PACKAGES = ("numpy", "scipy", "numba", "llvmlite", "cvxpy", "clarabel", "scikit-learn", "pandas", "pyarrow", "pydantic")

@@ -8,18 +8,12 @@ import pandas as pd
 from figures.gallery import FAMILIES
 from paper_repro import falsify, reference, studies
 from sim import sweeps
-from theory import (
-    claims,
-    claims_labels,
-    claims_rate,
-    determinism,
-    nonmyopic,
-    overlay,
-    studies_preference,
-    tightness,
-)
-from theory import studies as theory_studies
-from theory.study import Study
+from theory import claims, overlay
+from theory.falsify import tightness
+from theory.judges import labels, rate
+from theory.studies import certificates as theory_studies
+from theory.studies import determinism, nonmyopic, preference
+from theory.studies.study import Study
 
 Tables = dict[str, pd.DataFrame]
 
@@ -30,7 +24,7 @@ STUDIES: dict[str, Study] = {
         determinism.STUDY,
         nonmyopic.study(falsify.play),
         *studies.STUDIES,
-        *studies_preference.STUDIES,
+        *preference.STUDIES,
     )
 }
 
@@ -46,9 +40,9 @@ DERIVED: dict[str, Derived] = {
     "overlay_horizon": Derived(("horizon",), lambda t: overlay.horizon(t["horizon"])),
     "overlay_hard": Derived(("hard",), lambda t: overlay.hard(t["hard"])),
     "constants": Derived(("hard",), lambda t: theory_studies.constants_table(t["hard"])),
-    "exponents": Derived(("horizon", "hard"), lambda t: claims_rate.exponents(t, claims.LEVEL)),
+    "exponents": Derived(("horizon", "hard"), lambda t: rate.exponents(t, claims.LEVEL)),
     "nonmyopic_fits": Derived(("nonmyopic",), lambda t: nonmyopic.fits(t["nonmyopic"])),
-    "savings": Derived(("efficiency",), lambda t: claims_labels.savings(t, claims.LEVEL)),
+    "savings": Derived(("efficiency",), lambda t: labels.savings(t, claims.LEVEL)),
     "tightness": Derived(
         ("worst_found", "routing", "preference_regret", "trace", "digits", *tightness.GAMES),
         lambda t: tightness.tightness_table(t, t["worst_found"]),

@@ -21,10 +21,10 @@ from threadpoolctl import threadpool_limits
 from paper_repro import backend, catalogue
 from paper_repro.progress import tracker
 from paper_repro.store import DamagedCache
-from paper_repro.study_version import SOURCE
+from paper_repro.version import SOURCE
 from sim import table
 from sim.tiers import Tier
-from theory.study import Study
+from theory.studies.study import Study
 
 Job = tuple[Study, dict[str, Any]]
 _ALONE = threading.Lock()  # a worker with several threads plays one cell at a time

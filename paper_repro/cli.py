@@ -48,7 +48,7 @@ def call(work: Callable[[], int]) -> int:
         return 2
     except RuntimeError as error:
         from sim.engine import EngineError
-        from theory.certificate import OracleError
+        from theory.oracles.certificate import OracleError
 
         if not isinstance(error, EngineError | OracleError):
             raise
@@ -245,7 +245,7 @@ def falsify(
     """Search for the instances that come nearest to breaking a bound; exit code 1 if one is broken."""
     from paper_repro import store
     from paper_repro.falsify import run as search
-    from theory.falsify_space import TARGETS
+    from theory.falsify.space import TARGETS
 
     folder = out or Path("results")
     store.ensure_writable(folder)

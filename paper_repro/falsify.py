@@ -8,8 +8,8 @@ import pandas as pd
 
 from sim import engine, table
 from sim.spec import RunSpec
-from theory import falsify, simplest
-from theory.falsify_space import target_of
+from theory.falsify import search, simplest
+from theory.falsify.space import target_of
 
 INSTANCES = Path(__file__).parent / "expected" / "instances"  # the tightest instance found for each bound
 UNLIMITED = 10**9  # evaluations; the wall clock ends the search
@@ -30,7 +30,7 @@ def summary(spec: RunSpec) -> str:
     return f"{text} seed={spec.seed}"
 
 
-def run(claims: tuple[str, ...], minutes: float, out: Path, seed: int = 0) -> list[falsify.Found]:
+def run(claims: tuple[str, ...], minutes: float, out: Path, seed: int = 0) -> list[search.Found]:
     """Search every claim for an equal share of ``minutes``, simplify what was found where that costs
     no tightness (seconds more), and write out/falsify/<claim>.json.
 
@@ -43,10 +43,10 @@ def run(claims: tuple[str, ...], minutes: float, out: Path, seed: int = 0) -> li
     found = []
     for target in targets:
         start = time.monotonic()
-        best = falsify.search(target, play, UNLIMITED, seed, 60.0 * minutes / len(targets))
+        best = search.search(target, play, UNLIMITED, seed, 60.0 * minutes / len(targets))
         best = simplest.simplest(target, best.spec, play, keep=best.ratio, evaluations=SIMPLIFY)
         path = out / "falsify" / f"{target.claim}.json"
-        falsify.save(best, path)
+        search.save(best, path)
         broken = "  BROKEN" if best.ratio > 1.0 + 1e-9 else ""
         print(
             f"{best.claim:<10} measured/bound {best.ratio:.6f}{broken}  {summary(best.spec)}  "

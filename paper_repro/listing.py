@@ -2,7 +2,8 @@
 
 from figures.gallery import FAMILIES
 from paper_repro.catalogue import STUDIES
-from sim import codes, sweeps, tiers
+from sim import sweeps, tiers
+from sim.rules import codes
 from theory.claims import LEDGER
 
 

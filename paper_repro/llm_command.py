@@ -35,7 +35,7 @@ def show(folder: Path) -> int:
     """Judge and draw the tables of a study's folder; prints verdicts and files."""
     from figures.gallery import FAMILIES, save
     from theory.claims import LEVEL
-    from theory.claims_llm import LLM
+    from theory.judges.llm import LLM
     from theory.ledger import exit_code, judge
 
     results = pd.read_parquet(folder / "results.parquet")

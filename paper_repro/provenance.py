@@ -6,7 +6,7 @@ import subprocess
 from importlib import metadata
 from pathlib import Path
 
-from sim.engine_version import CODE
+from sim.version import CODE
 
 PACKAGES = ("budgeted-stackelberg", "numpy", "scipy", "numba", "cvxpy", "pandas", "pyarrow", "matplotlib", "pydantic")
 

@@ -12,8 +12,9 @@ from figures.gallery import FAMILIES
 from paper_repro import provenance, reference
 from paper_repro.plan import Plan
 from sim import table
-from theory import claims, claims_llm
+from theory import claims
 from theory.claims import LEDGER
+from theory.judges import llm
 
 
 def number(x: float) -> str:
@@ -68,7 +69,7 @@ def text_rows(runs: pd.DataFrame) -> list[dict]:
     """Labels needed for each share of the all-labels accuracy, a row for each gate and stream."""
     out = []
     names = ["data", "mode", "stream", "gate"]
-    for key, own in claims_llm.needed_labels(runs, SHARES).groupby(names, sort=True):
+    for key, own in llm.needed_labels(runs, SHARES).groupby(names, sort=True):
         cells = [
             f"{number(r['labels'])} [{number(r['least'])}, {number(r['most'])}], {r['reached']} of {r['of']}"
             if r["reached"]

@@ -14,9 +14,10 @@ from pathlib import Path
 
 import numpy as np
 
-from sim import engine, log, table
-from sim.engine_version import CODE
+from sim import engine, table
+from sim.rules import log
 from sim.spec import RunSpec
+from sim.version import CODE
 
 
 class DamagedCache(UserWarning):

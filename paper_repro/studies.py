@@ -1,7 +1,7 @@
 """Studies that need the engine and the oracles together: tables of cells, each played apart.
 
-worst_found       the committed worst instances, replayed (``theory.tightness`` judges them)
-determinism_play  the evader against thresholds, lots, and both: what ``theory.determinism`` suggests
+worst_found       the committed worst instances, replayed (``theory.falsify.tightness`` judges them)
+determinism_play  the evader against thresholds, lots, and both: what ``theory.studies.determinism`` suggests
 information       each gate's purchases over the D-optimal ones on the vectors that it met
 digits_scorer     the best fixed scorer of every order of digits, and its mistakes where a gate bought
 """
@@ -14,12 +14,14 @@ import numpy as np
 import pandas as pd
 
 from paper_repro import falsify
-from sim import draws, engine, log, recorded, streams, sweeps, table
+from sim import engine, recorded, sweeps, table
+from sim.rules import draws, log, streams
 from sim.spec import GateSpec, LearnerSpec, RecordSpec, RunSpec
 from sim.tiers import TIERS, Tier
 from sim.trace import trace
-from theory import oracles_allocation, oracles_fit, tightness
-from theory.study import Study
+from theory.falsify import tightness
+from theory.oracles import allocation, fit
+from theory.studies.study import Study
 
 Cells = tuple[dict[str, Any], ...]
 
@@ -112,7 +114,7 @@ def information(seed: int, context: str, beta: float, T: int, replications: int)
 def bought_information(spec: RunSpec, replication: int) -> dict[str, float]:
     """T, B, labels; psi [nats]; share of the best B labels' information, and of the best ``labels``'.
 
-    The optimum is D-optimal in hindsight (``oracles_allocation.d_optimal``, ``gap`` its certificate) on
+    The optimum is D-optimal in hindsight (``allocation.d_optimal``, ``gap`` its certificate) on
     the run's own vectors: a gate is not charged for the rounds that its purchases brought about, nor
     praised for them.  share = 0 where nothing is bought; share_labels has no value there (NaN).
     """
@@ -120,13 +122,13 @@ def bought_information(spec: RunSpec, replication: int) -> dict[str, float]:
         warnings.simplefilter("ignore", engine.IdleGate)
         Z, bought = trace(spec, replication)
     lam, labels = spec.learner.lam, int(bought.sum())
-    psi = oracles_allocation.gain(Z / np.sqrt(lam), bought.astype(float))
-    best = oracles_allocation.d_optimal(Z, lam, spec.budget)
+    psi = allocation.gain(Z / np.sqrt(lam), bought.astype(float))
+    best = allocation.d_optimal(Z, lam, spec.budget)
     most = best.value - Z.shape[1] * float(np.log(lam))
     share = psi / most if most > 0.0 else 0.0
     same = np.nan if labels == 0 else share
     if 0 < labels < spec.budget:
-        same = oracles_allocation.information_share(Z, lam, bought)
+        same = allocation.information_share(Z, lam, bought)
     numbers = dict(T=spec.T, B=spec.budget, labels=labels, psi=psi, optimum=most)
     return numbers | dict(share=share, share_labels=same, gap=best.gap)
 
@@ -176,11 +178,11 @@ def digits_scorer(seed: int, replication: int) -> pd.DataFrame:
             runs.append((what, np.diff(labels, prepend=0.0) > 0.0))
     parts = []
     for bound in NORM_BOUNDS:
-        found = oracles_fit.best_fixed_scorer(X, y, data.K, bound)
+        found = fit.best_fixed_scorer(X, y, data.K, bound)
         head = dict(seed=seed, replication=replication, norm_bound=bound, loss=found.value, gap=found.gap)
-        head |= dict(scorer=oracles_fit.mistakes(found.solution, X, y))
+        head |= dict(scorer=fit.mistakes(found.solution, X, y))
         for what, bought in runs:
-            parts.append(head | what | dict(scorer_bought=oracles_fit.mistakes(found.solution, X[bought], y[bought])))
+            parts.append(head | what | dict(scorer_bought=fit.mistakes(found.solution, X[bought], y[bought])))
     return pd.DataFrame(parts)
 
 

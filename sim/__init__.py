@@ -38,5 +38,5 @@ Map
     own        a user's gate, follower or learner from a file; protocols: their types
     preference the second game
     live       gates outside the simulator, label sources; adapters: scikit-activeml, Gymnasium
-    codes, fields, setup, rounds, recorded, engine_version: names, numbers, parts of a round, files, digest
+    codes, fields, setup, rounds, recorded, version: names, numbers, parts of a round, files, digest
 """

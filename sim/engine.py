@@ -11,7 +11,8 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from sim import codes, draws, gates, log, loop, own, recorded, rounds, streams
+from sim import loop, own, recorded
+from sim.rules import codes, draws, gates, log, rounds, streams
 from sim.setup import Setup, build, never_opens
 from sim.spec import RunSpec
 

@@ -17,24 +17,12 @@ import numba.core.errors
 import numpy as np
 from numba.extending import overload, register_jitable
 
-from sim import (
-    codes,
-    draws,
-    engine_version,
-    evasion,
-    followers,
-    gates,
-    leader,
-    learners,
-    log,
-    planners,
-    rounds,
-    streams,
-)
+from sim import version
+from sim.rules import codes, draws, evasion, followers, gates, leader, learners, log, planners, rounds, streams
 
 CACHE = Path(os.environ.get("XDG_CACHE_HOME") or Path.home() / ".cache") / "budgeted-stackelberg"
 if "NUMBA_CACHE_DIR" not in os.environ:
-    numba.core.config.CACHE_DIR = str(CACHE / f"numba-{engine_version.CODE}")  # type: ignore[attr-defined]
+    numba.core.config.CACHE_DIR = str(CACHE / f"numba-{version.CODE}")  # type: ignore[attr-defined]
 
 # Rules of every round, copied into the run: their arguments are tuples of arrays, and handing those over
 # costs more than the arithmetic.  Those that return numbers only do not count references either.

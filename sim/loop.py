@@ -10,7 +10,7 @@ from typing import Any, Protocol
 
 import numpy as np
 
-from sim import gates, leader, learners, log, rounds
+from sim.rules import gates, leader, learners, log, rounds
 from sim.setup import Setup
 
 

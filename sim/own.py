@@ -32,7 +32,7 @@ from typing import Any
 
 import numpy as np
 
-from sim import codes, followers, gates, learners
+from sim.rules import codes, followers, gates, learners
 
 GROUP = "budgeted_stackelberg"
 GATE, FOLLOWER, LEARNER = "gate", "follower", "learner"

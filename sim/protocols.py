@@ -8,7 +8,7 @@ from typing import Any, Protocol
 
 import numpy as np
 
-from sim.gates import Purse, Signal
+from sim.rules.gates import Purse, Signal
 from sim.setup import Setup
 
 

@@ -5,7 +5,8 @@ from typing import NamedTuple
 
 import numpy as np
 
-from sim import codes, own, scripts
+from sim import own, scripts
+from sim.rules import codes
 from sim.spec import RunSpec
 
 

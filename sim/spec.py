@@ -12,9 +12,10 @@ from typing import Annotated, Literal
 
 from pydantic import BeforeValidator, model_validator
 
-from sim import codes, own, scripts
+from sim import own, scripts
 from sim.fields import Count, Fraction, Index, NonNegative, Positive, Price, Share, Spec, one_of
 from sim.fields import no_bool as _no_bool
+from sim.rules import codes
 
 
 class StreamSpec(Spec):
@@ -55,7 +56,7 @@ class FollowerSpec(Spec):
     """Who chooses the M alternatives (``all`` shows every class of a recorded stream).
 
     ``tremble`` is the relative size of the trembling hand of ball, evader and patient.  ``price``,
-    ``turn``, ``haste``, ``period`` shape patient (``sim.planners``), ``path`` is the schedule's .npy
+    ``turn``, ``haste``, ``period`` shape patient (``sim.rules.planners``), ``path`` is the schedule's .npy
     (T', d), replayed cyclically, or the file of an ``own`` follower (``sim.own``), and ``exact`` makes
     the evader solve its cone program.
     """

@@ -7,7 +7,7 @@ times from independent data.  TESTING is a subset small enough for a unit test.
 from itertools import product
 from typing import Any
 
-from sim import codes
+from sim.rules import codes
 from sim.spec import FollowerSpec, GateSpec, LearnerSpec, RecordSpec, RunSpec, StreamSpec
 from sim.tiers import Tier
 

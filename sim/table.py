@@ -13,8 +13,8 @@ from typing import Any
 import numpy as np
 import pandas as pd
 
-from sim import log
 from sim.engine import RunLog
+from sim.rules import log
 
 SCHEMA: dict[str, tuple[str, str, str]] = {
     "run": ("str", "", "sweep name / number of the configuration"),

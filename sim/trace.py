@@ -4,7 +4,8 @@ from typing import NamedTuple
 
 import numpy as np
 
-from sim import engine, leader, rounds
+from sim import engine
+from sim.rules import leader, rounds
 from sim.spec import RunSpec
 
 

@@ -1,6 +1,6 @@
 """Slow obvious twins, written from the definitions (game.md) and not from the rules.
 
-Only the random bits come from ``sim.draws``; everything else is plain NumPy and Python.
+Only the random bits come from ``sim.rules.draws``; everything else is plain NumPy and Python.
 """
 
 import itertools
@@ -8,7 +8,7 @@ import math
 
 import numpy as np
 
-from sim import draws
+from sim.rules import draws
 
 MASK = 2**64 - 1
 TIE = 1e-12

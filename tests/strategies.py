@@ -3,7 +3,7 @@
 import numpy as np
 from hypothesis import strategies as st
 
-from sim import codes
+from sim.rules import codes
 from sim.spec import FollowerSpec, GateSpec, LearnerSpec, RecordSpec, RunSpec, StreamSpec
 
 HONEST = tuple(g for g in codes.GATES if g != "control_peek")

@@ -30,7 +30,7 @@ def loaded_by(statement: str) -> set[str]:
 @pytest.mark.parametrize(
     ("statement", "absent"),
     [
-        ("import sim, sim.spec, sim.gates, sim.loop, sim.engine", "numba"),
+        ("import sim, sim.spec, sim.rules.gates, sim.loop, sim.engine", "numba"),
         ("import theory.claims", "numba"),
         ("import paper_repro.cli", "pandas"),
         ("import paper_repro.cli", "matplotlib"),

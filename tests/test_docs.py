@@ -28,7 +28,7 @@ from _ext import commands, docstrings, gallery, verdicts  # noqa: E402
 from figures.gallery import FAMILIES  # noqa: E402
 from paper_repro import reference  # noqa: E402
 from paper_repro.cli import app  # noqa: E402
-from sim import codes  # noqa: E402
+from sim.rules import codes  # noqa: E402
 
 PACKAGES = tomllib.loads((ROOT / "pyproject.toml").read_text())["tool"]["setuptools"]["packages"]
 DRAWN = "f1_regret_T"
@@ -241,4 +241,7 @@ def test_displays_keep_their_columns_and_code_is_code():
     text, kinds = rendered(lines)
     assert "a   = 1\n  b   = 2" in text
     assert {"literal", "literal_block"} <= kinds
-    assert docstrings.to_rest(["see ``sim.gates``"], {"sim.gates"}) == ["\\see \\ :py:mod:`sim.gates`\\ ", ""]
+    assert docstrings.to_rest(["see ``sim.rules.gates``"], {"sim.rules.gates"}) == [
+        "\\see \\ :py:mod:`sim.rules.gates`\\ ",
+        "",
+    ]

@@ -1,15 +1,16 @@
-"""llm.candidates: multiple choice in frozen mode, against a slow twin and a solvable task."""
+"""llm.frozen.candidates: multiple choice in frozen mode, against a slow twin and a solvable task."""
 
 import json
 
 import numpy as np
 import pytest
 
-from llm import candidates, frozen, run
-from llm.candidates import Pairs
+from llm import run
 from llm.errors import DataError
+from llm.frozen import candidates, play
+from llm.frozen.candidates import Pairs
 from llm.spec import DataSpec, StudySpec
-from sim import learners
+from sim.rules import learners
 
 
 def pairs(n=30, K=4, d=5, seed=0):
@@ -132,5 +133,5 @@ def test_what_frozen_multiple_choice_refuses(tmp_path):
 
 def test_features_of_some_prompts_share_the_rows():
     stream, _ = pairs()
-    ready = frozen.Features(stream, stream)
+    ready = play.Features(stream, stream)
     assert ready.width == 5 and ready.of(np.array([3, 1])).at.tolist() == stream.at[[3, 1]].tolist()

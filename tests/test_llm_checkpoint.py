@@ -1,4 +1,4 @@
-"""llm.checkpoint: what comes back, what is refused, and a process killed between two files."""
+"""llm.tuned.checkpoint: what comes back, what is refused, and a process killed between two files."""
 
 import json
 
@@ -6,8 +6,8 @@ import numpy as np
 import pytest
 import torch
 
-from llm import checkpoint
 from llm.errors import CacheError
+from llm.tuned import checkpoint
 
 STATE = {
     "weights": {"a": torch.arange(6.0).reshape(2, 3), "half": torch.ones(2, dtype=torch.bfloat16)},

@@ -1,11 +1,11 @@
-"""llm.features: a cache that is hit, missed and repaired."""
+"""llm.frozen.features: a cache that is hit, missed and repaired."""
 
 import json
 
 import numpy as np
 import pytest
 
-from llm import features
+from llm.frozen import features
 
 TEXTS = ["a", "b", "c"]
 

@@ -1,4 +1,4 @@
-"""llm.frozen, llm.ridge and llm.streams: the simulator's runs, faster and in other orders."""
+"""llm.frozen.play, llm.frozen.ridge and llm.streams: the simulator's runs, faster and in other orders."""
 
 import numpy as np
 import pytest
@@ -6,12 +6,14 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from sklearn.linear_model import LogisticRegression
 
-from llm import frozen, ridge, streams, tables
+from llm import streams, tables
 from llm.errors import DataError
+from llm.frozen import play, ridge
 from llm.spec import CHOICES, DataSpec, StudySpec
 from llm.text import Data
-from sim import draws, engine, loop, recorded, table
-from sim.streams import permutation
+from sim import engine, loop, recorded, table
+from sim.rules import draws
+from sim.rules.streams import permutation
 
 N, WIDTH, K, T, SEED = 160, 6, 4, 120, 7
 SIM = [name for name, c in CHOICES.items() if c.view == "width"]
@@ -67,8 +69,8 @@ def test_identity_features_give_the_simulators_table_row_by_row(file, gate, repl
     spec = study(gates=(gate,))
     (cell,) = [c for c in spec.cells("x") if c.replication == replication]
     data, model = as_texts(file, replication), Identity(np.load(file)["X"])
-    ready = frozen.scaled(model.encode(data.texts), model.encode(data.test_texts), False)
-    ours = tables.frame(spec, cell, data.K, frozen.play_cell(spec, cell, data, ready))
+    ready = play.scaled(model.encode(data.texts), model.encode(data.test_texts), False)
+    ours = tables.frame(spec, cell, data.K, play.play_cell(spec, cell, data, ready))
     run = spec.run_of(cell)
     run = run.model_copy(update={"stream": run.stream.model_copy(update={"path": file})})
     played = engine.play(run, first=replication, compiled=False)
@@ -142,21 +144,21 @@ def test_entropy_and_ratio_stand_in_the_place_of_the_width():
 def test_the_controls_of_another_signal_spend_their_budget_and_learn(file, gate):
     spec, data = study(gates=(gate,)), as_texts(file, 0)
     model = Identity(np.load(file)["X"])
-    ready = frozen.scaled(model.encode(data.texts), model.encode(data.test_texts), False)
-    rows = tables.frame(spec, spec.cells("x")[0], K, frozen.play_cell(spec, spec.cells("x")[0], data, ready))
+    ready = play.scaled(model.encode(data.texts), model.encode(data.test_texts), False)
+    rows = tables.frame(spec, spec.cells("x")[0], K, play.play_cell(spec, spec.cells("x")[0], data, ready))
     assert rows["labels"].iloc[-1] == 24 and rows["accuracy"].iloc[-1] > 0.6
 
 
 def played(data, ready, **options):
     spec = study(**options)
-    return frozen.play_cell(spec, spec.cells("x")[0], data, ready)
+    return play.play_cell(spec, spec.cells("x")[0], data, ready)
 
 
 def ready_data(seed=0, test=60):
     X, y = points(N + test, seed=seed)
     names = [str(i) for i in range(N + test)]
     data = Data("points", names[:N], y[:N], tuple("abcd"), names[N:], y[N:])
-    return data, frozen.scaled(X[:N], X[N:], False)
+    return data, play.scaled(X[:N], X[N:], False)
 
 
 def test_the_same_cell_gives_the_same_bytes():
@@ -174,13 +176,13 @@ def test_the_head_is_logistic_regression_on_the_bought_labels():
 
 def test_heads_of_no_or_one_class_pick_it():
     X = np.eye(3)
-    assert frozen.logistic(X, [], np.array([2, 1, 2]), X, 1.0).tolist() == [0, 0, 0]
-    assert frozen.logistic(X, [0, 2], np.array([2, 1, 2]), X, 1.0).tolist() == [2, 2, 2]
+    assert play.logistic(X, [], np.array([2, 1, 2]), X, 1.0).tolist() == [0, 0, 0]
+    assert play.logistic(X, [0, 2], np.array([2, 1, 2]), X, 1.0).tolist() == [2, 2, 2]
 
 
 def test_a_head_of_almost_as_many_classes_as_labels_is_fitted_in_silence():
     X, y = np.eye(60)[:40], np.arange(40)
-    assert frozen.logistic(X, list(range(40)), y, X, 100.0).tolist() == y.tolist()
+    assert play.logistic(X, list(range(40)), y, X, 100.0).tolist() == y.tolist()
 
 
 def test_every_label_bought_ends_at_the_same_model_whatever_the_order():
@@ -192,8 +194,8 @@ def test_every_label_bought_ends_at_the_same_model_whatever_the_order():
 
 def test_centring_uses_training_rows_only():
     X, test = points(50)[0], points(20, seed=1)[0]
-    ready = frozen.scaled(X, test, True)
-    shifted = frozen.scaled(X + 3.0, test + 3.0, True)
+    ready = play.scaled(X, test, True)
+    shifted = play.scaled(X + 3.0, test + 3.0, True)
     assert np.allclose(ready.test, shifted.test) and np.allclose((ready.X**2).sum(1), 1.0)
 
 
@@ -258,7 +260,7 @@ def test_a_balanced_test_weighs_every_class_alike():
     y = np.array([0, 0, 0, 2])
     assert streams.weights("zipf", y).tolist() == pytest.approx([1 / 6, 1 / 6, 1 / 6, 1 / 2])
     assert streams.weights("iid", y).tolist() == [0.25] * 4
-    held = frozen.HeldOut(np.eye(4), y, "zipf")
+    held = play.HeldOut(np.eye(4), y, "zipf")
     assert held.share(np.array([0, 0, 0, 0])) == pytest.approx(0.5)
     with pytest.raises(DataError, match="unknown stream"):
         streams.order("shift", y, 2, 0, 0)

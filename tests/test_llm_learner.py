@@ -1,4 +1,4 @@
-"""llm.learner, llm.tuner, llm.objective: one more learner of the plain loop, and what training does to it."""
+"""llm.tuned: learner, tuner and objective: one more learner of the plain loop, and what training does to it."""
 
 import copy
 import gc
@@ -12,10 +12,12 @@ from conftest import digits_spec
 from hypothesis import given
 from hypothesis import strategies as st
 
-from llm import learner, lora, model, objective, tuner
+from llm import model
 from llm.errors import CacheError, DeviceError, LlmError, MemoryExhaustedError
 from llm.spec import FinetuneSpec
-from sim import draws, followers, loop, recorded, rounds
+from llm.tuned import learner, lora, objective, tuner
+from sim import loop, recorded
+from sim.rules import draws, followers, rounds
 from sim.setup import build
 
 OPTIONS = FinetuneSpec(update_every=8, steps=4, batch_size=4, stream_batch=5, rank=2, dropout=0.1, lr=1e-2)

@@ -11,7 +11,8 @@ from llm import run, tables
 from llm.errors import CacheError
 from llm.spec import DataSpec, StudySpec
 from llm.tables import Played
-from sim import log, table
+from sim import table
+from sim.rules import log
 
 WORDS = ("card", "loan", "cash")
 
@@ -188,16 +189,17 @@ def test_fine_tuned_cells_are_handed_on_and_stored_alike(file, tmp_path, monkeyp
         rows[:, 0] = spec.record.rounds(cell.T)
         return Played(rows, 5, float("nan"), {"train": 2.0, "total": 3.0}, 7.0)
 
-    monkeypatch.setitem(sys.modules, "llm.finetune", type(sys)("llm.finetune"))
-    sys.modules["llm.finetune"].run_cell = run_cell
-    monkeypatch.setattr(sys.modules["llm"], "finetune", sys.modules["llm.finetune"], raising=False)
+    monkeypatch.setitem(sys.modules, "llm.tuned.play", type(sys)("llm.tuned.play"))
+    sys.modules["llm.tuned.play"].run_cell = run_cell
+    monkeypatch.setattr(sys.modules["llm"], "finetune", sys.modules["llm.tuned.play"], raising=False)
     results, timings = run.run(run.plan(spec, tmp_path, Bag()), tmp_path)
     assert folders == [tmp_path / "checkpoints" / key for key in timings["key"]]
     assert set(results["mode"]) == {"finetune"} and set(results["d"]) == {5}
     assert timings["seconds_train"].tolist() == [2.0, 2.0] and timings["seconds_gate"].tolist() == [0.0, 0.0]
 
 
-ROOMS = "llm.errors, llm.spec, llm.text, llm.features, llm.streams, llm.ridge, llm.frozen, llm.tables, llm.run"
+ROOMS = "llm.errors, llm.spec, llm.text, llm.frozen.features, llm.streams, llm.frozen.ridge, llm.frozen.play"
+ROOMS += ", llm.tables, llm.run"
 
 
 @pytest.mark.parametrize(

@@ -1,11 +1,11 @@
-"""llm.schedule: values at the ends and in the middle, order, refusals."""
+"""llm.tuned.schedule: values at the ends and in the middle, order, refusals."""
 
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from llm import schedule
 from llm.errors import LlmError
+from llm.tuned import schedule
 
 shares = st.floats(0.0, 1.0, allow_nan=False)
 

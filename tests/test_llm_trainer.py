@@ -14,10 +14,11 @@ from transformers import BertConfig, BertForSequenceClassification, TrainingArgu
 from llm.budgeted import Buyer, PendingLabelError, frozen_features
 from llm.errors import CacheError, DataError
 from llm.trainer import PURSE, BudgetedTrainer
-from sim import codes, draws, log, loop
+from sim import loop
 from sim.live.gate import FORESEEING, LiveGate
 from sim.live.queue import PersonQueue
 from sim.live.source import BudgetError, FromCallable, Ledger, RecordedColumn
+from sim.rules import codes, draws, log
 from sim.setup import build
 from sim.spec import GateSpec, LearnerSpec
 from tests.conftest import digits_spec

@@ -19,7 +19,7 @@ from hypothesis import strategies as st
 
 from paper_repro import backend, cells, pipeline, plan, progress
 from paper_repro.shard import Shard, parse, part
-from theory.study import Study
+from theory.studies.study import Study
 
 ROOT = Path(__file__).resolve().parent.parent
 ROOMS = ("sim", "theory", "figures", "paper_repro", "llm")

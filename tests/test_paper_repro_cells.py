@@ -6,11 +6,11 @@ import numpy as np
 import pandas as pd
 import pytest
 
-from paper_repro import backend, catalogue, cells, study_version
+from paper_repro import backend, catalogue, cells, version
 from paper_repro.store import DamagedCache
 from sim import sweeps
 from sim.tiers import TIERS
-from theory.study import Study
+from theory.studies.study import Study
 
 SMOKE = TIERS["smoke"]
 PLAYED: list[int] = []
@@ -99,10 +99,10 @@ def test_an_edit_of_what_a_study_reads_changes_the_digest_and_of_a_judge_does_no
     import subprocess
     import sys
 
-    rooms = "determinism, nonmyopic, studies, studies_preference"
-    code = f"import sys; from paper_repro import studies as s; from theory import {rooms}; "
+    rooms = "certificates, determinism, nonmyopic, preference"
+    code = f"import sys; from paper_repro import studies as s; from theory.studies import {rooms}; "
     code += "print(*(m for m in sys.modules if m.startswith('theory.')))"
     loaded = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True).stdout.split()
-    read = {f"{name.split('.')[1]}.py" for name in loaded}
-    assert not read & set(study_version.JUDGES)
-    assert all((study_version.ROOT / "theory" / name).is_file() for name in study_version.JUDGES)
+    read = {"/".join(name.split(".")[1:]) + ".py" for name in loaded}
+    assert not read & set(version.JUDGES)
+    assert all((version.ROOT / "theory" / name).is_file() for name in version.JUDGES)

@@ -21,7 +21,7 @@ from paper_repro.preflight.interface import interface
 from paper_repro.preflight.outcome import SKIPPED, Check, Outcome
 from paper_repro.preflight.size import FULL, PLAIN, QUICK, fitting, smaller
 from sim import own
-from theory import preflight as judges
+from theory.judges import plugin as judges
 from theory.ledger import FAIL, INCONCLUSIVE, PASS, VACUOUS
 
 HONEST = "def query(game, purse, signal):\n    return purse.left > 0 and signal.width > 0.2\n"

@@ -11,7 +11,7 @@ from sim import engine, sweeps, table
 from sim.spec import GateSpec, RunSpec, StreamSpec
 from sim.tiers import TIERS
 from sim.trace import trace
-from theory import certificate, oracles_allocation
+from theory.oracles import allocation, certificate
 
 
 @pytest.fixture(autouse=True)
@@ -52,7 +52,7 @@ def test_shares_are_certified_and_ordered(gate):
     assert 0.0 < row["share"] <= row["share_labels"] <= 1.0 and row["gap"] <= 1e-6
     assert (row["share"] == row["share_labels"]) == (row["labels"] == row["B"])
     Z, bought = trace(one, 1)
-    assert row["share_labels"] == pytest.approx(oracles_allocation.information_share(Z, 1.0, bought), abs=1e-6)
+    assert row["share_labels"] == pytest.approx(allocation.information_share(Z, 1.0, bought), abs=1e-6)
     psi = engine.play(one, first=1, compiled=False).rows[0][-1, 6]
     assert row["psi"] == pytest.approx(psi, rel=1e-9)
 
@@ -63,7 +63,7 @@ def test_no_choice_of_as_many_rounds_does_better_than_the_optimum():
     rng = np.random.default_rng(0)
     for _ in range(200):
         q = rng.permutation(bought).astype(float)
-        assert oracles_allocation.gain(Z, q) <= optimum + 1e-9
+        assert allocation.gain(Z, q) <= optimum + 1e-9
 
 
 def test_information_repeats_and_covers_the_gates():

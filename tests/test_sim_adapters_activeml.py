@@ -16,8 +16,9 @@ from sklearn.datasets import load_digits
 from sklearn.linear_model import LogisticRegression
 from sklearn.utils.estimator_checks import check_no_attributes_set_in_init, check_parameters_default_constructible
 
-from sim import codes, engine, gates, log
+from sim import engine
 from sim.live.gate import FORESEEING, LiveGate
+from sim.rules import codes, gates, log
 from sim.spec import FollowerSpec, GateSpec, RunSpec, StreamSpec
 from tests.conftest import digits_spec
 

@@ -9,7 +9,8 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from sim import codes, engine, gates, log
+from sim import engine
+from sim.rules import codes, gates, log
 from sim.spec import FollowerSpec, GateSpec, RunSpec, StreamSpec
 from tests.conftest import digits_spec
 from tests.strategies import run_specs

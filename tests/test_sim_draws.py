@@ -1,4 +1,4 @@
-"""sim.draws: the published generator, its distributions, and independence of the order of asking."""
+"""sim.rules.draws: the published generator, its distributions, and independence of the order of asking."""
 
 import hashlib
 import math
@@ -11,7 +11,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 import sim.kernels  # noqa: F401 - registers the rules with the compiler
-from sim import draws
+from sim.rules import draws
 
 GOLDEN = 0x9E3779B97F4A7C15
 words = st.integers(0, 2**64 - 1)

@@ -12,7 +12,8 @@ from conftest import digits_spec
 from hypothesis import assume, given, settings
 from hypothesis import strategies as st
 
-from sim import codes, engine, engine_version, gates, learners, log, loop, rounds, streams
+from sim import engine, loop, version
+from sim.rules import codes, gates, learners, log, rounds, streams
 from sim.setup import build
 from sim.spec import FollowerSpec, GateSpec, LearnerSpec, RecordSpec, RunSpec, StreamSpec
 from sim.sweeps import arena
@@ -90,7 +91,8 @@ def test_a_rounding_error_is_no_mistake():
 
 def test_a_recorded_run_equals_a_naive_one():
     """One-versus-all ridge by dense algebra on digits, every label bought until B is spent."""
-    from sim import draws, recorded
+    from sim import recorded
+    from sim.rules import draws
 
     spec = digits_spec("prefix", T=40, B=25)
     result, data = plain(spec), recorded.load("digits", True)
@@ -382,17 +384,17 @@ def test_rounds_after_the_last_label_are_out_of_budget():
 
 
 def test_digest_names_the_sources(tmp_path, monkeypatch):
-    assert len(engine_version.CODE) == 12 and int(engine_version.CODE, 16) >= 0
-    monkeypatch.setattr(engine_version, "__file__", str(tmp_path / "engine_version.py"))
-    seen = {engine_version.digest()}
+    assert len(version.CODE) == 12 and int(version.CODE, 16) >= 0
+    monkeypatch.setattr(version, "__file__", str(tmp_path / "version.py"))
+    seen = {version.digest()}
     for text in ("a = 1", "a = 2"):
         (tmp_path / "rule.py").write_text(text)
-        seen.add(engine_version.digest())
+        seen.add(version.digest())
     (tmp_path / "rule.py").rename(tmp_path / "gate.py")
-    assert len(seen | {engine_version.digest()}) == 4
-    before = engine_version.digest()
+    assert len(seen | {version.digest()}) == 4
+    before = version.digest()
     (tmp_path / "table.py").write_text("what is around a run does not count")
-    assert engine_version.digest() == before
+    assert version.digest() == before
 
 
 def test_open_purse_and_workspace_belong_to_one_run():

@@ -1,4 +1,4 @@
-"""sim.evasion: the exact evader against its cone program, and in runs."""
+"""sim.rules.evasion: the exact evader against its cone program, and in runs."""
 
 import math
 
@@ -9,10 +9,11 @@ from hypothesis import assume, given, settings
 from hypothesis import strategies as st
 from test_sim_followers import evasions
 
-from sim import codes, engine, evasion, followers, gates, learners
+from sim import engine
+from sim.rules import codes, evasion, followers, gates, learners
 from sim.setup import build
 from sim.spec import FollowerSpec, GateSpec, LearnerSpec, RecordSpec, RunSpec, StreamSpec
-from theory import oracles
+from theory.oracles import replies
 
 BY_WIDTH = tuple(k for k in own.HONEST if GateSpec(kind=k, latency="width").by_width)
 GATES = [GateSpec(kind=k, latency="width") for k in BY_WIDTH] + [GateSpec(kind="llf_split", purse="random")]
@@ -43,7 +44,7 @@ def test_property_the_exact_evasion_is_the_cone_programs(program):
     z = np.full(len(theta), 9.0)
     values, U = evasion.spectrum(P)
     evasion.narrow(values, U, theta, truth, tau, L, z)
-    found = oracles.evader_response(theta, truth, P, tau, L)
+    found = replies.evader_response(theta, truth, P, tau, L)
     unit = min(L, tau / math.sqrt(values.min())) * float(np.abs(truth).sum())
     assert truth @ z == pytest.approx(max(found.value, 0.0), abs=1e-6 * unit)
     assert np.linalg.norm(z) <= L * (1 + 1e-12)

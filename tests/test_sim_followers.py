@@ -1,4 +1,4 @@
-"""sim.followers: responses against brute force, random search and scipy."""
+"""sim.rules.followers: responses against brute force, random search and scipy."""
 
 import math
 
@@ -10,7 +10,8 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from scipy.optimize import minimize
 
-from sim import codes, engine, followers, gates, leader, learners, rounds
+from sim import engine
+from sim.rules import codes, followers, gates, leader, learners, rounds
 from sim.setup import build
 from sim.spec import FollowerSpec, GateSpec, LearnerSpec, RunSpec, StreamSpec
 

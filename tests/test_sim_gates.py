@@ -1,4 +1,4 @@
-"""sim.gates: every gate against its formula, the hard cap, and the promises of theorems 2 and 3."""
+"""sim.rules.gates: every gate against its formula, the hard cap, and the promises of theorems 2 and 3."""
 
 import math
 
@@ -9,7 +9,7 @@ import strategies as own
 from hypothesis import given
 from hypothesis import strategies as st
 
-from sim import codes, gates, learners
+from sim.rules import codes, gates, learners
 from sim.setup import build
 from sim.spec import GateSpec, LearnerSpec, RunSpec, StreamSpec
 

@@ -7,7 +7,8 @@ from conftest import digits_spec
 from hypothesis import given, settings
 from joblib import Parallel, delayed
 
-from sim import codes, engine, log
+from sim import engine
+from sim.rules import codes, log
 from sim.spec import FollowerSpec, GateSpec, LearnerSpec, RecordSpec, RunSpec, StreamSpec
 from sim.sweeps import arena
 

@@ -16,10 +16,11 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from sim import draws, log, loop, recorded
+from sim import loop, recorded
 from sim.live.journal import Journal, JournalError, encode, parse
 from sim.live.queue import AnswerError, PersonQueue
 from sim.live.source import PENDING, BudgetError, FromCallable, Ledger, RecordedColumn
+from sim.rules import draws, log
 from sim.setup import build
 from sim.spec import GateSpec
 from tests.conftest import digits_spec

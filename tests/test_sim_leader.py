@@ -1,4 +1,4 @@
-"""sim.leader: pick, compared pair, latencies."""
+"""sim.rules.leader: pick, compared pair, latencies."""
 
 import math
 
@@ -9,7 +9,7 @@ import strategies as own
 from hypothesis import given
 from hypothesis import strategies as st
 
-from sim import codes, leader, learners, rounds
+from sim.rules import codes, leader, learners, rounds
 from sim.setup import build
 from sim.spec import FollowerSpec, LearnerSpec, RunSpec, StreamSpec
 

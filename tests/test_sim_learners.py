@@ -1,4 +1,4 @@
-"""sim.learners: the updated state against dense linear algebra, and lemma 0."""
+"""sim.rules.learners: the updated state against dense linear algebra, and lemma 0."""
 
 import math
 
@@ -11,7 +11,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 import sim.kernels  # noqa: F401 - registers the rules with the compiler
-from sim import learners
+from sim.rules import learners
 from sim.setup import build
 from sim.spec import LearnerSpec, RunSpec
 

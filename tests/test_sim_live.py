@@ -7,10 +7,11 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from sim import codes, draws, gates, log, loop, recorded
-from sim.leader import View
+from sim import loop, recorded
 from sim.live.gate import FORESEEING, LiveError, LiveGate
 from sim.live.money import COUNTING
+from sim.rules import codes, draws, gates, log
+from sim.rules.leader import View
 from sim.setup import build
 from sim.spec import GateSpec, LearnerSpec
 from tests.conftest import digits_spec

@@ -6,8 +6,9 @@ import json
 import numpy as np
 import pytest
 
-from sim import engine, gates, own, setup
+from sim import engine, own, setup
 from sim.live.gate import LiveError, LiveGate
+from sim.rules import gates
 from sim.spec import FollowerSpec, GateSpec, LearnerSpec, RecordSpec, RunSpec, StreamSpec
 
 PACED = """

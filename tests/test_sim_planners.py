@@ -1,4 +1,4 @@
-"""sim.planners and sim.scripts: the committed schedule and the patient planner."""
+"""sim.rules.planners and sim.scripts: the committed schedule and the patient planner."""
 
 import math
 
@@ -9,7 +9,8 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from pydantic import ValidationError
 
-from sim import codes, engine, followers, leader, learners, log, planners, scripts
+from sim import engine, scripts
+from sim.rules import codes, followers, leader, learners, log, planners
 from sim.setup import build
 from sim.spec import FollowerSpec, GateSpec, LearnerSpec, RecordSpec, RunSpec, StreamSpec
 

@@ -7,7 +7,8 @@ import strategies as own
 from hypothesis import given
 from hypothesis import strategies as st
 
-from sim import draws, recorded, streams
+from sim import recorded
+from sim.rules import draws, streams
 
 
 def table(n=12, m=3):

@@ -1,4 +1,4 @@
-"""sim.streams: context processes, truths, permutations; sim.rounds: the free game's order."""
+"""sim.rules.streams: context processes, truths, permutations; sim.rules.rounds: the free game's order."""
 
 import numpy as np
 import pytest
@@ -6,7 +6,7 @@ import strategies as own
 from hypothesis import given
 from hypothesis import strategies as st
 
-from sim import draws, followers, gates, rounds, streams
+from sim.rules import draws, followers, gates, rounds, streams
 from sim.setup import build
 from sim.spec import FollowerSpec, LearnerSpec, RunSpec, StreamSpec
 
@@ -86,7 +86,7 @@ def test_permutation_breaks_ties_by_row(monkeypatch):
 def test_the_order_of_the_free_pair_is_a_fair_coin():
     """Which row holds z must not tell which one is gold."""
     g = build(RunSpec(stream=StreamSpec(context="free", d=3), follower=FollowerSpec(kind="hard_instance")))
-    from sim import learners
+    from sim.rules import learners
 
     w, s, p = rounds.workspace(g), learners.start(3, 1, 1.0), gates.open_purse(g)
     keys, truth = draws.stream_keys(0, 0), np.array([0.1, -0.1, 0.1])

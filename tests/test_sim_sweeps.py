@@ -5,7 +5,8 @@ import sys
 
 import pytest
 
-from sim import codes, engine, sweeps, tiers
+from sim import engine, sweeps, tiers
+from sim.rules import codes
 from sim.spec import RecordSpec, RunSpec
 
 

@@ -10,7 +10,8 @@ import strategies as own
 from conftest import digits_spec
 from hypothesis import given, settings
 
-from sim import engine, log, table
+from sim import engine, table
+from sim.rules import log
 from sim.spec import GateSpec, RecordSpec, RunSpec
 
 

@@ -6,7 +6,8 @@ from conftest import digits_spec
 from hypothesis import given, settings
 from strategies import run_specs
 
-from sim import engine, log
+from sim import engine
+from sim.rules import log
 from sim.spec import FollowerSpec, GateSpec, LearnerSpec, RecordSpec, RunSpec, StreamSpec
 from sim.trace import trace
 

@@ -5,8 +5,11 @@ import pandas as pd
 import pytest
 
 from sim import engine, sweeps, table, tiers
-from theory import claims, claims_labels, claims_path, claims_rate, overlay, studies
+from theory import claims, overlay
+from theory.judges import labels as claims_labels
+from theory.judges import path, rate
 from theory.ledger import FAIL, INCONCLUSIVE, PASS
+from theory.studies import certificates
 
 
 @pytest.fixture(scope="module")
@@ -17,7 +20,7 @@ def tables():
         name: table.from_logs([(f"{name}/{i}", engine.play(s)) for i, s in enumerate(make(tier))])
         for name, make in sweeps.SWEEPS.items()
     }
-    return played | {"routing": studies.routing_table(0, 6), "certificates": studies.certificates_table(0, 5)}
+    return played | {"routing": certificates.routing_table(0, 6), "certificates": certificates.certificates_table(0, 5)}
 
 
 @pytest.fixture(scope="module")
@@ -54,21 +57,21 @@ def tampered(tables, sweep, **columns):
 @pytest.mark.parametrize(
     ("sweep", "columns", "judge"),
     [
-        ("coverage", dict(conf_ratio_max=1.5), claims_path.coverage),
-        ("horizon", dict(psi=1e6), claims_path.lemma0),
-        ("horizon", dict(potential=1e6), claims_path.lemma0),
-        ("horizon", dict(wide=10**6), claims_path.lemma0),
-        ("hard", dict(slack_regret_max=0.1), claims_path.latency),
-        ("hard", dict(slack_width_max=0.1), claims_path.latency),
-        ("horizon", dict(regret=1e6), claims_path.theorem1),
-        ("hard", dict(labels=10**6), claims_path.budget),
-        ("theorem2", dict(labels=10**6), claims_path.theorem2),
-        ("theorem2", dict(regret=1e6), claims_path.theorem2),
-        ("theorem3", dict(threshold_rise_max=0.1), claims_path.theorem3),
-        ("theorem3", dict(gain_unbought_max=10.0), claims_path.theorem3),
-        ("stated", dict(regret=1e7), claims_rate.stated_c_beta),
-        ("hard", dict(regret=0.0), claims_rate.floor_holds),
-        ("peek", None, claims_path.peeking),
+        ("coverage", dict(conf_ratio_max=1.5), path.coverage),
+        ("horizon", dict(psi=1e6), path.lemma0),
+        ("horizon", dict(potential=1e6), path.lemma0),
+        ("horizon", dict(wide=10**6), path.lemma0),
+        ("hard", dict(slack_regret_max=0.1), path.latency),
+        ("hard", dict(slack_width_max=0.1), path.latency),
+        ("horizon", dict(regret=1e6), path.theorem1),
+        ("hard", dict(labels=10**6), path.budget),
+        ("theorem2", dict(labels=10**6), path.theorem2),
+        ("theorem2", dict(regret=1e6), path.theorem2),
+        ("theorem3", dict(threshold_rise_max=0.1), path.theorem3),
+        ("theorem3", dict(gain_unbought_max=10.0), path.theorem3),
+        ("stated", dict(regret=1e7), rate.stated_c_beta),
+        ("hard", dict(regret=0.0), rate.floor_holds),
+        ("peek", None, path.peeking),
     ],
 )
 def test_each_judge_can_fail(tables, sweep, columns, judge):
@@ -85,18 +88,18 @@ def claims_path_needs(judge):
 
 def test_a_wrong_closed_form_fails(tables):
     wrong = tables["certificates"].assign(error=1e-3)
-    assert studies.agrees("ball")({"certificates": wrong}, claims.LEVEL).outcome == FAIL
+    assert certificates.agrees("ball")({"certificates": wrong}, claims.LEVEL).outcome == FAIL
 
 
 def test_constants_fall_with_beta(tables):
-    rows = studies.constants_table(tables["hard"])
+    rows = certificates.constants_table(tables["hard"])
     assert rows["c_measured"].is_monotonic_decreasing
     assert (rows["c_measured"] <= rows["c_beta"]).all()
 
 
 def test_spending_the_last_label_breaks_theorem_3(tables):
     rows = tables["theorem3"]
-    assert claims_path.theorem3(tampered(tables, "theorem3", labels=rows["B"]), 0.01).outcome == FAIL
+    assert path.theorem3(tampered(tables, "theorem3", labels=rows["B"]), 0.01).outcome == FAIL
 
 
 def synthetic_rates(power, reps=12):
@@ -113,8 +116,8 @@ def synthetic_rates(power, reps=12):
 
 @pytest.mark.parametrize(("power", "outcome"), [(0.5, PASS), (0.8, FAIL), (0.2, FAIL)])
 def test_exponent_judge(power, outcome):
-    assert claims_rate.exponent_T(synthetic_rates(power), 0.001).outcome == outcome
-    assert claims_rate.exponent_d(synthetic_rates(power), 0.001).outcome == PASS
+    assert rate.exponent_T(synthetic_rates(power), 0.001).outcome == outcome
+    assert rate.exponent_d(synthetic_rates(power), 0.001).outcome == PASS
 
 
 def test_stated_form_judge_is_decided_by_the_interval(tables):
@@ -126,7 +129,7 @@ def test_stated_form_judge_is_decided_by_the_interval(tables):
         (1e5 * noise, FAIL),
         (np.where(frame["replication"] % 2, 1.0, 2e4), INCONCLUSIVE),
     ):
-        assert claims_rate.stated_free(tampered(tables, "witness", regret=regret), claims.LEVEL).outcome == outcome
+        assert rate.stated_free(tampered(tables, "witness", regret=regret), claims.LEVEL).outcome == outcome
 
 
 def test_needed_labels_interpolate_and_clip():
@@ -162,7 +165,7 @@ def test_overlays_have_the_columns_that_figures_draw(tables):
     hard = overlay.hard(tables["hard"])
     assert (hard["floor"] < hard["theorem3"]).all()
     assert hard["B"].is_monotonic_increasing
-    exponents = claims_rate.exponents(tables, claims.LEVEL)
+    exponents = rate.exponents(tables, claims.LEVEL)
     assert set(exponents["quantity"]) == {"T", "d", "beta"}
     savings = claims_labels.savings({"efficiency": tables["efficiency"]}, claims.LEVEL)
     assert len(savings) == 4 * 5 * 4

@@ -5,7 +5,7 @@ import pandas as pd
 import pytest
 
 from paper_repro import reference
-from theory import claims_llm as claims
+from theory.judges import llm as claims
 from theory.ledger import FAIL, INCONCLUSIVE, PASS
 
 LEVEL = 1e-3

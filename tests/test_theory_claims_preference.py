@@ -4,7 +4,7 @@ import numpy as np
 import pandas as pd
 import pytest
 
-from theory import claims_preference as claims
+from theory.judges import preference as claims
 from theory.ledger import FAIL, INCONCLUSIVE, PASS, REFUTED, judge
 
 LEVEL = 1e-3

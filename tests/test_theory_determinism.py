@@ -6,9 +6,10 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from sim.tiers import TIERS
-from theory import certificate, determinism
-from theory.determinism import Arena, best_split, learned, prices, splits, values
-from theory.oracles_games import best_pure, mixed_gate
+from theory.oracles import certificate
+from theory.oracles.games import best_pure, mixed_gate
+from theory.studies import determinism
+from theory.studies.determinism import Arena, best_split, learned, prices, splits, values
 
 TOLERANCE = 1e-6
 

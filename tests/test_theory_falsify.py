@@ -11,8 +11,10 @@ from pydantic import ValidationError
 from paper_repro import falsify as falsify_runs
 from paper_repro.falsify import play
 from sim.spec import FollowerSpec, GateSpec, LearnerSpec, RecordSpec, RunSpec, StreamSpec
-from theory import claims_path, claims_rate, falsify
-from theory.falsify_space import NAMES, TARGETS, planted, target_of
+from theory.falsify import search
+from theory.falsify.space import NAMES, TARGETS, planted, target_of
+from theory.judges import path as claims_path
+from theory.judges import rate
 from theory.ledger import FAIL, PASS
 
 INSTANCES = sorted(falsify_runs.INSTANCES.glob("*.json"))
@@ -59,7 +61,7 @@ def test_a_point_off_the_game_is_refused():
     [
         ("B7", lambda t: claims_path.theorem2({"theorem2": t}, 0.01)),
         ("B8", lambda t: claims_path.theorem3({"theorem3": t}, 0.01)),
-        ("B9a", lambda t: claims_rate.stated_c_beta({"stated": t}, 0.01)),
+        ("B9a", lambda t: rate.stated_c_beta({"stated": t}, 0.01)),
     ],
 )
 def test_the_ratio_is_the_judges_ratio(claim, judge):
@@ -111,7 +113,7 @@ def test_a_run_off_the_event_or_vacuous_says_nothing():
 
 
 def test_search_repeats_and_respects_its_limits():
-    first, second = (falsify.search(TARGETS["B9a"], play, 120, seed=3) for _ in range(2))
+    first, second = (search.search(TARGETS["B9a"], play, 120, seed=3) for _ in range(2))
     assert first == second
     assert first.ratio == first.record["ratio"] == TARGETS["B9a"].ratio(play(first.spec))
     calls = []
@@ -120,9 +122,9 @@ def test_search_repeats_and_respects_its_limits():
         calls.append(spec)
         return play(spec)
 
-    falsify.search(TARGETS["B9a"], counted, 100, seed=0)
+    search.search(TARGETS["B9a"], counted, 100, seed=0)
     assert len(calls) <= 100
-    falsify.search(TARGETS["B9a"], counted, 10**9, seed=0, seconds=1.0)
+    search.search(TARGETS["B9a"], counted, 10**9, seed=0, seconds=1.0)
 
 
 def test_a_search_that_finds_nothing_says_so():
@@ -130,15 +132,15 @@ def test_a_search_that_finds_nothing_says_so():
         return play(spec).assign(conf_ratio_max=2.0)
 
     with pytest.raises(ValueError, match="no instance of B9a among 30 points"):
-        falsify.search(TARGETS["B9a"], off_event, 30, seed=0)
+        search.search(TARGETS["B9a"], off_event, 30, seed=0)
 
 
 @pytest.mark.parametrize("claim", ["B3b", "B7", "B8", "B8-useful"])
 def test_a_planted_false_bound_is_found_within_the_smoke_budget(claim):
     """The bound is scaled so that only instances within 1 % of the tightest known break it."""
-    tightest = falsify.load(falsify_runs.INSTANCES / f"{claim}.json").ratio
+    tightest = search.load(falsify_runs.INSTANCES / f"{claim}.json").ratio
     false = planted(TARGETS[claim], tightest / 1.01)
-    found = falsify.search(false, play, SMOKE, seed=1)
+    found = search.search(false, play, SMOKE, seed=1)
     assert found.ratio > 1.0
     assert false.ratio(play(found.spec)) == found.ratio
     assert TARGETS[claim].ratio(play(found.spec)) <= 1.0 + 1e-9
@@ -151,11 +153,11 @@ def test_a_planted_bound_keeps_the_rows_that_count():
 
 
 def test_save_and_replay(tmp_path):
-    found = falsify.search(TARGETS["B8"], play, 40, seed=0)
+    found = search.search(TARGETS["B8"], play, 40, seed=0)
     path = tmp_path / "B8.json"
-    falsify.save(found, path)
-    assert falsify.load(path) == found
-    assert falsify.replay(path, play) == pytest.approx(found.ratio, rel=1e-9)
+    search.save(found, path)
+    assert search.load(path) == found
+    assert search.replay(path, play) == pytest.approx(found.ratio, rel=1e-9)
 
 
 @pytest.mark.parametrize("text", ["", "{}", "[1]", '{"claim": "B8", "ratio": 1, "spec": {"T": 0}, "record": {}}'])
@@ -163,7 +165,7 @@ def test_a_damaged_instance_is_refused(tmp_path, text):
     path = tmp_path / "bad.json"
     path.write_text(text)
     with pytest.raises(ValueError, match="not a saved instance"):
-        falsify.load(path)
+        search.load(path)
 
 
 def test_shrink_simplifies_and_keeps_the_ratio():
@@ -179,37 +181,37 @@ def test_shrink_simplifies_and_keeps_the_ratio():
         seed=298,
     )
     before = target.ratio(play(start))
-    small = falsify.shrink(target, start, play)
+    small = search.shrink(target, start, play)
     assert small.ratio >= 0.95 * before
     assert small.spec.T < start.T and small.spec.seed == 0 and small.spec.learner.sigma in (0.0, 1.0)
     assert small.spec.follower.tremble == 0.001 and small.spec.learner.delta == 0.05
-    assert small == falsify.shrink(target, start, play)
-    assert falsify.shrink(target, small.spec, play, keep=0.95 * before).spec == small.spec
+    assert small == search.shrink(target, start, play)
+    assert search.shrink(target, small.spec, play, keep=0.95 * before).spec == small.spec
 
 
 @pytest.mark.parametrize("claim", ["B3b", "B3b-useful"])
 def test_shrink_stays_inside_the_claim(claim):
     """Theorem 1 speaks of runs that buy every label, so a smaller B alone is no simplification."""
     start = free_run(claim, T=64, kind="ball", sigma=0.0)
-    small = falsify.shrink(TARGETS[claim], start, play, keep=0.05).spec
+    small = search.shrink(TARGETS[claim], start, play, keep=0.05).spec
     assert small.budget == small.T < 64
     assert TARGETS[claim].ratio(play(start.model_copy(update=dict(B=32)))) == -np.inf
 
 
 def test_shrink_changes_to_a_simpler_follower():
     target = TARGETS["B3b"]
-    small = falsify.shrink(target, free_run("B3b", T=30, sigma=0.0), play, keep=0.01)
+    small = search.shrink(target, free_run("B3b", T=30, sigma=0.0), play, keep=0.01)
     assert small.spec.follower.kind in ("iid", "hard_negative", "best_response")
     assert small.spec.stream.context == "isotropic" and small.spec.T == 1
     with pytest.raises(ValueError, match="says nothing"):
-        falsify.shrink(TARGETS["B3b-noisy"], free_run("B3b", T=30, sigma=0.0), play)
+        search.shrink(TARGETS["B3b-noisy"], free_run("B3b", T=30, sigma=0.0), play)
 
 
 @pytest.mark.parametrize("path", INSTANCES, ids=lambda p: p.stem)
 def test_committed_instances_replay(path):
-    stored = falsify.load(path)
+    stored = search.load(path)
     assert stored.claim == path.stem
-    ratio = falsify.replay(path, play)
+    ratio = search.replay(path, play)
     assert ratio <= 1.0 + 1e-9
     assert ratio == pytest.approx(stored.ratio, rel=1e-6)
 
@@ -225,7 +227,7 @@ def test_run_writes_a_file_for_every_claim(tmp_path, capsys):
     for one in found:
         path = tmp_path / "falsify" / f"{one.claim}.json"
         assert json.loads(path.read_text())["ratio"] == one.ratio
-        assert falsify.replay(path, play) == pytest.approx(one.ratio, rel=1e-9)
+        assert search.replay(path, play) == pytest.approx(one.ratio, rel=1e-9)
 
 
 def test_run_refuses_unknown_claims_and_no_time(tmp_path):

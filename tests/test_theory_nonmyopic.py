@@ -1,4 +1,4 @@
-"""theory.nonmyopic: the energy identity, the ceiling, the study, its judges and its figure."""
+"""theory.studies.nonmyopic: the energy identity, the ceiling, the study, its judges and its figure."""
 
 import math
 
@@ -13,8 +13,9 @@ from figures import nonmyopic as figure
 from paper_repro.falsify import play
 from sim.spec import FollowerSpec, RunSpec
 from sim.tiers import TIERS
-from theory import bounds, nonmyopic
+from theory import bounds
 from theory.ledger import FAIL, INCONCLUSIVE, PASS
+from theory.studies import nonmyopic
 
 
 @given(st.integers(1, 6), st.integers(1, 25), own.rngs, st.sampled_from([0.3, 1.0, 4.0]))

@@ -7,9 +7,9 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from scipy.optimize import minimize_scalar
 
-from sim import followers
-from theory import certificate, oracles
-from theory.certificate import Certificate, OracleError
+from sim.rules import followers
+from theory.oracles import certificate, replies
+from theory.oracles.certificate import Certificate, OracleError
 
 KINDS = ("generic", "zero belief", "zero truth", "parallel", "opposite", "orthogonal", "equal")
 many = settings(max_examples=200)
@@ -116,9 +116,9 @@ def test_refusal_saves_the_instance(instances, goal, rules, status):
 
 def test_an_accuracy_out_of_reach_is_refused():
     with pytest.raises(OracleError, match="gap"):
-        oracles.ball_response(np.ones(3), np.arange(3.0), 1.0, tolerance=1e-300)
+        replies.ball_response(np.ones(3), np.arange(3.0), 1.0, tolerance=1e-300)
     with pytest.raises(ValueError, match="tolerance"):
-        oracles.ball_response(np.ones(3), np.arange(3.0), 1.0, tolerance=0.0)
+        replies.ball_response(np.ones(3), np.arange(3.0), 1.0, tolerance=0.0)
 
 
 # cones
@@ -148,7 +148,7 @@ def test_property_cone_distances_vanish_inside_and_not_outside(seed):
 def test_property_optimism_is_the_closed_form(seed, d, alpha, lam, zero):
     rng = np.random.default_rng(seed)
     theta, V, phi = rng.normal(size=d), design(rng, d, lam), np.zeros(d) if zero else rng.normal(size=d)
-    found = oracles.optimism(theta, V, alpha, phi)
+    found = replies.optimism(theta, V, alpha, phi)
     bonus = alpha * np.sqrt(phi @ np.linalg.solve(V, phi))
     close(found.value, theta @ phi + bonus, bonus)
     step = found.solution - theta
@@ -157,7 +157,7 @@ def test_property_optimism_is_the_closed_form(seed, d, alpha, lam, zero):
 
 
 def test_optimism_without_doubt_is_the_estimate():
-    found = oracles.optimism([1.0, 2.0], np.eye(2), 0.0, [3.0, 4.0])
+    found = replies.optimism([1.0, 2.0], np.eye(2), 0.0, [3.0, 4.0])
     assert found.value == pytest.approx(11.0)
     np.testing.assert_allclose(found.solution, [1.0, 2.0])
 
@@ -169,7 +169,7 @@ def test_optimism_without_doubt_is_the_estimate():
 @many
 def test_property_ball_response_is_the_simulators_closed_form(seed, d, kind, L):
     theta, star = pair(np.random.default_rng(seed), d, kind)
-    found, z = oracles.ball_response(theta, star, L), np.zeros(d)
+    found, z = replies.ball_response(theta, star, L), np.zeros(d)
     followers.ball(theta, star, L, z)
     size = L * np.linalg.norm(star)
     close(found.value, star @ z, size)
@@ -199,7 +199,7 @@ def test_property_evader_response_meets_its_dual(seed, d, kind, share, L):
     theta, star = pair(rng, d, kind)
     P = np.linalg.inv(design(rng, d))
     tau = share * L * np.sqrt(np.trace(P) / d)
-    found = oracles.evader_response(theta, star, P, tau, L)
+    found = replies.evader_response(theta, star, P, tau, L)
     size = L * np.linalg.norm(star)
     close(found.value, dual_search(theta, star, P, tau, L), size)
     z = found.solution
@@ -212,8 +212,8 @@ def test_property_evader_response_meets_its_dual(seed, d, kind, share, L):
 @given(seeds, dims, kinds, st.floats(0.01, 2.0))
 def test_property_evader_in_a_round_metric_is_a_smaller_ball(seed, d, kind, tau):
     theta, star = pair(np.random.default_rng(seed), d, kind)
-    got = oracles.evader_response(theta, star, np.eye(d), tau, 1.0).value
-    close(got, oracles.ball_response(theta, star, min(tau, 1.0)).value, np.linalg.norm(star))
+    got = replies.evader_response(theta, star, np.eye(d), tau, 1.0).value
+    close(got, replies.ball_response(theta, star, min(tau, 1.0)).value, np.linalg.norm(star))
 
 
 @given(seeds, dims, kinds, st.floats(0.0, 1.5))
@@ -222,11 +222,11 @@ def test_property_the_cheap_evader_is_feasible_and_never_better(seed, d, kind, t
     rng = np.random.default_rng(seed)
     theta, star = pair(rng, d, kind)
     P = np.linalg.inv(design(rng, d))
-    z = oracles.scaled_ray(theta, star, P, tau, 1.0)
+    z = replies.scaled_ray(theta, star, P, tau, 1.0)
     assert np.sqrt(z @ P @ z) <= tau * (1.0 + 1e-9)
     assert theta @ z <= 1e-9
-    loss = oracles.evasion_loss(theta, star, P, tau, 1.0)
-    exact = oracles.evader_response(theta, star, P, tau, 1.0).value
+    loss = replies.evasion_loss(theta, star, P, tau, 1.0)
+    exact = replies.evader_response(theta, star, P, tau, 1.0).value
     assert star @ z <= exact + 1e-6 * (1.0 + np.linalg.norm(star))
     assert exact < 1e-3 or 0.0 <= loss <= 1.0 + 1e-5
 
@@ -234,19 +234,19 @@ def test_property_the_cheap_evader_is_feasible_and_never_better(seed, d, kind, t
 def test_the_cheap_evader_loses_on_a_stretched_design():
     """P = diag(1, .01), theta orthogonal: the ray of theta* = (1, 1) keeps 1.41 tau, the exact one about 10 tau."""
     theta, star, P = np.array([0.0, 0.0, 1.0]), np.array([1.0, 1.0, 0.0]), np.diag([1.0, 0.01, 1.0])
-    assert oracles.evasion_loss(theta, star, P, 0.05, 1.0) < 0.25
-    assert oracles.evasion_loss(theta, star, P, 0.0, 1.0) == 1.0
+    assert replies.evasion_loss(theta, star, P, 0.05, 1.0) < 0.25
+    assert replies.evasion_loss(theta, star, P, 0.0, 1.0) == 1.0
 
 
 def test_evader_damage_is_concave_and_rises_to_the_ball():
     rng = np.random.default_rng(3)
     theta, star = pair(rng, 4, "generic")
     P = np.linalg.inv(design(rng, 4))
-    damage = oracles.evader_damage(theta, star, P, np.linspace(0.0, 2.0, 9), 1.0)
+    damage = replies.evader_damage(theta, star, P, np.linspace(0.0, 2.0, 9), 1.0)
     assert damage[0] == 0.0
     assert np.all(np.diff(damage) >= -1e-7)
     assert np.all(np.diff(damage, 2) <= 1e-7)
-    assert damage[-1] == pytest.approx(oracles.ball_response(theta, star, 1.0).value, abs=1e-6)
+    assert damage[-1] == pytest.approx(replies.ball_response(theta, star, 1.0).value, abs=1e-6)
 
 
 # bad input
@@ -257,21 +257,21 @@ one, two, I2 = np.ones(1), np.ones(2), np.eye(2)
 @pytest.mark.parametrize(
     ("call", "says"),
     [
-        (lambda: oracles.optimism(two, I2, -1.0, two), "alpha=-1.0"),
-        (lambda: oracles.optimism(two, I2, np.nan, two), "alpha=nan"),
-        (lambda: oracles.optimism(two, I2, 1.0, one), "phi has shape"),
-        (lambda: oracles.optimism([1.0, np.nan], I2, 1.0, two), "theta holds NaN"),
-        (lambda: oracles.optimism(two, -I2, 1.0, two), "V is not positive definite"),
-        (lambda: oracles.optimism(two, np.zeros((2, 2)), 1.0, two), "V is not positive definite"),
-        (lambda: oracles.optimism(two, np.array([[1.0, 0.5], [0.0, 1.0]]), 1.0, two), "V is not symmetric"),
-        (lambda: oracles.optimism(two, np.eye(3), 1.0, two), "V has shape"),
-        (lambda: oracles.ball_response([], [], 1.0), "theta has shape"),
-        (lambda: oracles.ball_response(two, two, 0.0), "L=0"),
-        (lambda: oracles.ball_response(two, two, np.inf), "L=inf"),
-        (lambda: oracles.ball_response(I2, two, 1.0), "theta has shape"),
-        (lambda: oracles.evader_response(two, two, I2, -0.1, 1.0), "tau=-0.1"),
-        (lambda: oracles.evader_response(two, two, -I2, 0.1, 1.0), "P is not positive definite"),
-        (lambda: oracles.evader_damage(two, two, I2, [np.nan], 1.0), "widths holds NaN"),
+        (lambda: replies.optimism(two, I2, -1.0, two), "alpha=-1.0"),
+        (lambda: replies.optimism(two, I2, np.nan, two), "alpha=nan"),
+        (lambda: replies.optimism(two, I2, 1.0, one), "phi has shape"),
+        (lambda: replies.optimism([1.0, np.nan], I2, 1.0, two), "theta holds NaN"),
+        (lambda: replies.optimism(two, -I2, 1.0, two), "V is not positive definite"),
+        (lambda: replies.optimism(two, np.zeros((2, 2)), 1.0, two), "V is not positive definite"),
+        (lambda: replies.optimism(two, np.array([[1.0, 0.5], [0.0, 1.0]]), 1.0, two), "V is not symmetric"),
+        (lambda: replies.optimism(two, np.eye(3), 1.0, two), "V has shape"),
+        (lambda: replies.ball_response([], [], 1.0), "theta has shape"),
+        (lambda: replies.ball_response(two, two, 0.0), "L=0"),
+        (lambda: replies.ball_response(two, two, np.inf), "L=inf"),
+        (lambda: replies.ball_response(I2, two, 1.0), "theta has shape"),
+        (lambda: replies.evader_response(two, two, I2, -0.1, 1.0), "tau=-0.1"),
+        (lambda: replies.evader_response(two, two, -I2, 0.1, 1.0), "P is not positive definite"),
+        (lambda: replies.evader_damage(two, two, I2, [np.nan], 1.0), "widths holds NaN"),
     ],
 )
 def test_bad_input_is_named(call, says):

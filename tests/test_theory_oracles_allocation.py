@@ -7,9 +7,8 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from theory import certificate
-from theory import oracles_allocation as allocation
-from theory.certificate import OracleError
+from theory.oracles import allocation, certificate
+from theory.oracles.certificate import OracleError
 
 many = settings(max_examples=200)
 seeds, rounds, dims = st.integers(0, 2**32 - 1), st.integers(1, 24), st.integers(1, 6)

@@ -8,7 +8,8 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from scipy.optimize import linprog
 
-from theory import certificate, oracles, oracles_games
+from theory.oracles import certificate, games
+from theory.oracles import replies as oracles
 
 many = settings(max_examples=200)
 seeds, sides, modes = (
@@ -54,7 +55,7 @@ def reference(A, F):
 )
 def test_published_commitments(A, F, mix, value):
     """OpenSpiel's tests, two after Conitzer and Sandholm (2006)."""
-    found = oracles_games.strong_stackelberg(A, F)
+    found = games.strong_stackelberg(A, F)
     assert found.value == pytest.approx(value, abs=1e-6)
     np.testing.assert_allclose(found.solution, mix, atol=1e-6)
     assert max(found.primal_residual, found.dual_residual, found.gap) <= 1e-8
@@ -65,7 +66,7 @@ def test_published_commitments(A, F, mix, value):
 def test_property_stackelberg_value_is_that_of_another_solver(seed, m, n, leads, follows):
     rng = np.random.default_rng(seed)
     A, F = payoffs(rng, m, n, leads), payoffs(rng, m, n, follows)
-    found = oracles_games.strong_stackelberg(A, F)
+    found = games.strong_stackelberg(A, F)
     size = 1.0 + np.abs(A).max()
     assert abs(found.value - reference(A, F)) <= 1e-6 * size
     x = found.solution
@@ -81,7 +82,7 @@ def test_property_commitment_is_worth_at_least_every_nash_equilibrium(seed, m, n
     nash = pytest.importorskip("nashpy")
     rng = np.random.default_rng(seed)
     A, F = rng.normal(size=(2, m, n))
-    value = oracles_games.strong_stackelberg(A, F).value
+    value = games.strong_stackelberg(A, F).value
     with warnings.catch_warnings():
         warnings.simplefilter("ignore")
         game = nash.Game(A, F)
@@ -96,17 +97,17 @@ def test_property_commitment_is_worth_at_least_every_nash_equilibrium(seed, m, n
 @many
 def test_property_zero_sum_commitment_is_the_stackelberg_value(seed, m, n, mode):
     loss = payoffs(np.random.default_rng(seed), m, n, mode)
-    found = oracles_games.zero_sum_commitment(loss)
+    found = games.zero_sum_commitment(loss)
     size = 1.0 + np.abs(loss).max()
-    assert abs(found.value + oracles_games.strong_stackelberg(-loss, loss).value) <= 1e-6 * size
+    assert abs(found.value + games.strong_stackelberg(-loss, loss).value) <= 1e-6 * size
     assert abs(found.value + reference(-loss, loss)) <= 1e-6 * size
     assert abs((found.solution @ loss).max() - found.value) <= 1e-6 * size
     assert loss.max(axis=1).min() >= found.value - 1e-6 * size >= loss.min() - 2e-6 * size
 
 
 def test_zero_sum_by_hand():
-    assert oracles_games.zero_sum_commitment([[0, 2], [1, 0]]).value == pytest.approx(2 / 3, abs=1e-6)
-    np.testing.assert_allclose(oracles_games.zero_sum_commitment(1 - np.eye(4)).solution, 0.25, atol=1e-6)
+    assert games.zero_sum_commitment([[0, 2], [1, 0]]).value == pytest.approx(2 / 3, abs=1e-6)
+    np.testing.assert_allclose(games.zero_sum_commitment(1 - np.eye(4)).solution, 0.25, atol=1e-6)
 
 
 # gates
@@ -126,10 +127,10 @@ def arena(rng, n, m):
 @many
 def test_property_mixing_is_no_worse_than_the_best_pure_gate(seed, n, m, beta):
     widths, damage, thresholds, worth, cost = arena(np.random.default_rng(seed), n, m)
-    found = oracles_games.mixed_gate(widths, damage, thresholds, beta, worth, cost)
-    W = oracles_games.gate_matrix(widths, thresholds)
+    found = games.mixed_gate(widths, damage, thresholds, beta, worth, cost)
+    W = games.gate_matrix(widths, thresholds)
     A, F = W * worth - damage, damage - W * cost
-    pure, row = oracles_games.best_pure(A, F, W, beta)
+    pure, row = games.best_pure(A, F, W, beta)
     assert row >= 0
     assert found.value >= pure - 1e-6
     p = found.solution
@@ -143,28 +144,27 @@ def test_property_mixing_is_no_worse_than_the_best_pure_gate(seed, n, m, beta):
 def test_property_mixed_gate_value_rises_with_the_budget(seed, n, m):
     widths, damage, thresholds, worth, cost = arena(np.random.default_rng(seed), n, m)
     values = [
-        oracles_games.mixed_gate(widths, damage, thresholds, beta, worth, cost).value
-        for beta in (0.0, 0.02, 0.2, 0.7, 1.0)
+        games.mixed_gate(widths, damage, thresholds, beta, worth, cost).value for beta in (0.0, 0.02, 0.2, 0.7, 1.0)
     ]
     assert np.all(np.diff(values) >= -1e-6)
 
 
 def test_mixing_pays_where_a_label_costs_the_follower_less_than_it_gains():
     """One width, damage 1, worth 1, cost 1/2: every pure gate is never (-1); buying at beta gives beta - 1."""
-    found = oracles_games.mixed_gate([1.0], [1.0], [0.5], 0.3, [1.0], [0.5])
+    found = games.mixed_gate([1.0], [1.0], [0.5], 0.3, [1.0], [0.5])
     assert found.value == pytest.approx(-0.7, abs=1e-6)
     assert found.solution[:2].sum() == pytest.approx(0.3, abs=1e-6)
-    W = oracles_games.gate_matrix(np.ones(1), np.array([0.5]))
-    assert oracles_games.best_pure(W - 1.0, 1.0 - 0.5 * W, W, 0.3) == (-1.0, 2)
+    W = games.gate_matrix(np.ones(1), np.array([0.5]))
+    assert games.best_pure(W - 1.0, 1.0 - 0.5 * W, W, 0.3) == (-1.0, 2)
 
 
 def test_a_threat_costs_nothing():
     """Where a label costs the follower all it gains, a threshold at 0 deters all play without a purchase."""
     w = np.linspace(0.0, 1.0, 6)
-    found = oracles_games.mixed_gate(w, w, [0.0, 0.4], 0.0, np.zeros(6), w)
+    found = games.mixed_gate(w, w, [0.0, 0.4], 0.0, np.zeros(6), w)
     assert found.value == pytest.approx(0.0, abs=1e-6)
-    assert oracles_games.mixed_gate(w, w, [0.5], 0.0, np.zeros(6), w).value == pytest.approx(-0.4, abs=1e-6)
-    never = oracles_games.mixed_gate(w, w, [0.4], 0.0, np.zeros(6), np.zeros(6))
+    assert games.mixed_gate(w, w, [0.5], 0.0, np.zeros(6), w).value == pytest.approx(-0.4, abs=1e-6)
+    never = games.mixed_gate(w, w, [0.4], 0.0, np.zeros(6), np.zeros(6))
     assert never.value == pytest.approx(-1.0, abs=1e-6)
 
 
@@ -175,7 +175,7 @@ def test_mixed_gate_on_the_evaders_own_damage():
     widths = np.linspace(0.05, 0.8, 5)
     damage = oracles.evader_damage(theta, star, np.diag([1.0, 0.3, 0.1]), widths, 1.0)
     gain = np.log1p(widths**2)
-    found = oracles_games.mixed_gate(widths, damage, widths[:-1], 0.1, gain, 0.7 * damage)
+    found = games.mixed_gate(widths, damage, widths[:-1], 0.1, gain, 0.7 * damage)
     assert -damage.max() - 1e-6 <= found.value <= 0.1 * gain.max() + 1e-6
 
 
@@ -185,15 +185,15 @@ w2 = np.array([0.1, 0.2])
 @pytest.mark.parametrize(
     ("call", "says"),
     [
-        (lambda: oracles_games.strong_stackelberg(np.eye(2), np.eye(3)), "F has shape"),
-        (lambda: oracles_games.strong_stackelberg([[np.nan]], [[1.0]]), "A holds NaN"),
-        (lambda: oracles_games.strong_stackelberg([1.0], [[1.0]]), "A has shape"),
-        (lambda: oracles_games.zero_sum_commitment(np.zeros((0, 2))), "loss has shape"),
-        (lambda: oracles_games.mixed_gate(w2, w2, [0.1], 1.5, w2, w2), "beta=1.5"),
-        (lambda: oracles_games.mixed_gate(w2, w2, [0.1], np.nan, w2, w2), "beta=nan"),
-        (lambda: oracles_games.mixed_gate(w2, -w2, [0.1], 0.5, w2, w2), "damage"),
-        (lambda: oracles_games.mixed_gate(w2, w2, [0.1], 0.5, w2[:1], w2), "worth"),
-        (lambda: oracles_games.mixed_gate(w2, w2, [], 0.5, w2, w2), "thresholds has shape"),
+        (lambda: games.strong_stackelberg(np.eye(2), np.eye(3)), "F has shape"),
+        (lambda: games.strong_stackelberg([[np.nan]], [[1.0]]), "A holds NaN"),
+        (lambda: games.strong_stackelberg([1.0], [[1.0]]), "A has shape"),
+        (lambda: games.zero_sum_commitment(np.zeros((0, 2))), "loss has shape"),
+        (lambda: games.mixed_gate(w2, w2, [0.1], 1.5, w2, w2), "beta=1.5"),
+        (lambda: games.mixed_gate(w2, w2, [0.1], np.nan, w2, w2), "beta=nan"),
+        (lambda: games.mixed_gate(w2, -w2, [0.1], 0.5, w2, w2), "damage"),
+        (lambda: games.mixed_gate(w2, w2, [0.1], 0.5, w2[:1], w2), "worth"),
+        (lambda: games.mixed_gate(w2, w2, [], 0.5, w2, w2), "thresholds has shape"),
     ],
 )
 def test_bad_input_is_named(call, says):

@@ -7,10 +7,10 @@ from hypothesis import strategies as st
 
 from sim.preference import ball, flip, norms, reweight, surfaces, tangents, window
 from sim.preference.losses import logistic
-from theory import certificate
-from theory import oracles_preference as line
-from theory import oracles_preference_space as space
-from theory.certificate import OracleError
+from theory.oracles import certificate
+from theory.oracles import preference as line
+from theory.oracles import preference_space as space
+from theory.oracles.certificate import OracleError
 
 many = settings(max_examples=200)
 some = settings(max_examples=40)

@@ -7,9 +7,9 @@ from hypothesis import strategies as st
 
 from sim.preference import ball
 from sim.tiers import TIERS
-from theory import regret_preference as search
-from theory import studies_preference, studies_preference_certificates, studies_preference_line
-from theory import studies_preference_regret as studies
+from theory.studies import preference, preference_certificates, preference_line
+from theory.studies import preference_regret as studies
+from theory.studies import sup_regret as search
 
 seeds = st.integers(0, 2**32 - 1)
 
@@ -113,26 +113,26 @@ def test_a_regime_that_cannot_be_drawn_says_so(monkeypatch):
 
 
 def test_short_windows_tell_sgpo_from_dpo_and_long_ones_do_not():
-    table = studies_preference_line.line(0, 0)
+    table = preference_line.line(0, 0)
     near, far = (table[table["window"] == w]["policy_gap"] for w in (10.0, 1e8))
     assert near.max() > 1e-2
     assert far.max() < 1e-6
 
 
-@pytest.mark.parametrize("check", studies_preference_certificates.CHECKS)
+@pytest.mark.parametrize("check", preference_certificates.CHECKS)
 def test_every_check_can_fail(check, monkeypatch):
     """A wrong closed form shows as an error."""
-    make = studies_preference_certificates.CHECKS[check]
+    make = preference_certificates.CHECKS[check]
 
     def wrong(rng):
         found = make(rng)
         return found._replace(closed=found.closed + 0.1 + found.allowance * 3)
 
-    monkeypatch.setitem(studies_preference_certificates.CHECKS, check, wrong)
-    assert studies_preference_certificates.certificates(0, check, 1)["error"].max() > 1e-3
+    monkeypatch.setitem(preference_certificates.CHECKS, check, wrong)
+    assert preference_certificates.certificates(0, check, 1)["error"].max() > 1e-3
 
 
-@pytest.mark.parametrize("study", studies_preference.STUDIES, ids=[s.name for s in studies_preference.STUDIES])
+@pytest.mark.parametrize("study", preference.STUDIES, ids=[s.name for s in preference.STUDIES])
 def test_a_cell_gives_the_same_bytes_twice_and_names_its_seed_set(study):
     for tier in TIERS.values():
         cells = study.cells(tier)

@@ -7,7 +7,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from theory import ledger, routing
-from theory.oracles_fit import beckmann, optimal_flow
+from theory.oracles.fit import beckmann, optimal_flow
 
 BETAS = (0.01, 0.1, 0.3, 0.5, 0.8, 1.0)
 entries = st.one_of(st.just(0.0), st.floats(0.01, 10.0))

@@ -1,4 +1,4 @@
-"""theory.simplest: hypothesis shrinks a found instance, deterministically and inside the claim."""
+"""theory.falsify.simplest: hypothesis shrinks a found instance, deterministically and inside the claim."""
 
 import sys
 
@@ -6,8 +6,8 @@ import pytest
 
 from paper_repro.falsify import play
 from sim.spec import FollowerSpec, LearnerSpec, RunSpec, StreamSpec
-from theory import falsify, simplest
-from theory.falsify_space import TARGETS
+from theory.falsify import search, simplest
+from theory.falsify.space import TARGETS
 
 
 def start(claim="B8-useful", **changes):
@@ -42,7 +42,7 @@ def test_simplest_keeps_the_ratio_and_repeats():
 
 def test_simplest_is_no_worse_than_the_greedy_loop_where_fields_move_together():
     target, spec = TARGETS["B3b"], start("B3b", T=64)
-    small, greedy = (f(target, spec, play, keep=0.05, evaluations=60) for f in (simplest.simplest, falsify.shrink))
+    small, greedy = (f(target, spec, play, keep=0.05, evaluations=60) for f in (simplest.simplest, search.shrink))
     assert small.spec.budget == small.spec.T <= greedy.spec.T
 
 
@@ -60,7 +60,7 @@ def test_a_spec_outside_the_claim_is_refused():
 
 def test_without_hypothesis_the_way_out_is_said(monkeypatch):
     monkeypatch.setitem(sys.modules, "hypothesis", None)
-    with pytest.raises(ImportError, match=r"pip install hypothesis, or use falsify.shrink"):
+    with pytest.raises(ImportError, match=r"pip install hypothesis, or use search.shrink"):
         simplest.simplest(TARGETS["B8"], start("B8"), play)
 
 

@@ -9,8 +9,9 @@ import pytest
 from paper_repro.falsify import INSTANCES
 from sim import engine, table
 from sim.spec import FollowerSpec, GateSpec, LearnerSpec, RecordSpec, RunSpec, StreamSpec
-from theory import routing, tightness
-from theory.falsify_space import target_of
+from theory import routing
+from theory.falsify import tightness
+from theory.falsify.space import target_of
 
 FREE = dict(stream=StreamSpec(context="free", d=2), follower=FollowerSpec(kind="ball"))
 

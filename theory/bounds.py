@@ -13,7 +13,7 @@ import math
 
 import numpy as np
 
-from sim.learners import WIDE, theory_radius
+from sim.rules.learners import WIDE, theory_radius
 
 FLOOR_CONSTANT = math.exp(-0.5) / 8.0
 

@@ -8,13 +8,12 @@ Origins: "stated by [W26]" (arXiv 2602.00952: the rate or sentence is the paper'
 
 import pandas as pd
 
-from theory import claims_labels as labels
-from theory import claims_path as path
-from theory import claims_rate as rate
-from theory import nonmyopic, routing, studies
-from theory.claims_llm import LLM
-from theory.claims_preference import PREFERENCE
+from theory import routing
+from theory.judges import labels, path, rate
+from theory.judges.llm import LLM
+from theory.judges.preference import PREFERENCE
 from theory.ledger import FAIL, FAMILY_ERROR, REFUTED, Claim, Tables, judge
+from theory.studies import certificates, nonmyopic
 
 W26, DERIVED, CLASSICAL, CONTROL = "stated by [W26]", "derived here", "classical", "control"
 W26_CONTROLS = "stated by [W26], controls chosen here"
@@ -76,11 +75,11 @@ LEDGER: tuple[Claim, ...] = (
     Claim("L2", "routing", "LLF routing, linear latencies: total latency <= 4/(3 + beta) OPT", CLASSICAL, "upper", NONE,
           ("routing",), "f10_routing", routing.l2),
     Claim("O1", "oracle", "Optimistic score: closed form = convex program to 1e-6", CLASSICAL, "certificate", NONE,
-          ("certificates",), "f9_ledger", studies.agrees("optimism")),
+          ("certificates",), "f9_ledger", certificates.agrees("optimism")),
     Claim("O2", "oracle", "Ball best response: closed form = cone program to 1e-6", DERIVED, "certificate", NONE,
-          ("certificates",), "f9_ledger", studies.agrees("ball")),
+          ("certificates",), "f9_ledger", certificates.agrees("ball")),
     Claim("O3", "oracle", "Hindsight labels: the B largest latencies = linear program to 1e-6", DERIVED, "certificate",
-          NONE, ("certificates",), "f9_ledger", studies.agrees("hindsight")),
+          NONE, ("certificates",), "f9_ledger", certificates.agrees("hindsight")),
     *PREFERENCE,
     *LLM,
     Claim("B14a", "control", "Coverage with the radius scaled by 0.05", CONTROL, "coverage",

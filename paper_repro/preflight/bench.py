@@ -16,9 +16,10 @@ import pandas as pd
 from joblib import Parallel, delayed
 
 from paper_repro.preflight.size import Size
-from sim import codes, engine, own, table
+from sim import engine, own, table
+from sim.rules import codes
 from sim.spec import FollowerSpec, GateSpec, LearnerSpec, RecordSpec, RunSpec, StreamSpec
-from theory import nonmyopic
+from theory.studies import nonmyopic
 
 FINAL, EVERY = RecordSpec(mode="final"), RecordSpec(mode="every")
 DIGITS = dict(kind="ova", feedback="gold", sigma=0.5, radius_mode="fixed", radius_c=0.1)  # as the sweep of that name
@@ -53,7 +54,7 @@ def arena(follower: str, context: str, d: int = 8) -> dict[str, Any]:
 
 
 def built_in(follower: str, d: int) -> FollowerSpec:
-    """A built-in follower; the patient one as the search of ``theory.nonmyopic`` found it, or it would be ball."""
+    """A built-in follower; the patient one as ``theory.studies.nonmyopic`` found it, or it would be ball."""
     known = follower == "patient" and d in nonmyopic.FOUND
     return nonmyopic.follower_of(follower, d) if known else FollowerSpec(kind=follower)
 

@@ -6,11 +6,12 @@ import pandas as pd
 from paper_repro.preflight.bench import EVERY, FINAL, Bench, Job, arena, recorded, rows_of
 from paper_repro.preflight.outcome import SKIPPED, Outcome, of_finding, rule
 from paper_repro.preflight.signals import answers, claim_of, claims, first_difference, live, record
-from sim import log, own
+from sim import own
 from sim.live.gate import LiveError
+from sim.rules import log
 from sim.spec import GateSpec, LearnerSpec, RunSpec
-from theory import preflight as judges
-from theory.claims_path import coverage_of
+from theory.judges import plugin as judges
+from theory.judges.path import coverage_of
 from theory.ledger import FAIL, INCONCLUSIVE, PASS, VACUOUS
 
 ROUNDS = (1, 2, 3, 5, 8, 13, 21, 34, 55)  # where labels are changed

@@ -70,7 +70,7 @@ def preflight(
     from paper_repro.preflight import battery
     from paper_repro.preflight import page as preflight_page
     from sim.table import write_atomic
-    from theory import falsify
+    from theory.falsify import search
 
     folder = battery.folder_of(source, out)
     store.ensure_writable(folder)
@@ -88,7 +88,7 @@ def preflight(
     write_atomic(folder / "preflight.json", battery.text_of(report).encode())
     write_atomic(folder / "preflight.html", preflight_page.page(report).encode())
     for name, found in report.bench.kept.get("instances", {}).items():
-        falsify.save(found, folder / "instances" / f"{name}.json")
+        search.save(found, folder / "instances" / f"{name}.json")
     said = {0: "fit for a full run", 1: "unfit: an honesty check failed", 3: "inconclusive"}[report.code]
     print(
         f"{said}; {report.wall:.0f} s ({report.cpu:.0f} s of processor time); {(folder / 'preflight.html').resolve()}"

@@ -11,10 +11,11 @@ import pandas as pd
 from paper_repro.preflight.bench import EVERY, FINAL, Bench, Job, built_in, contenders, rows_of
 from paper_repro.preflight.checks import repeated
 from paper_repro.preflight.outcome import Check, Outcome, of_finding, rule
-from sim import codes, own
+from sim import own
+from sim.rules import codes
 from sim.spec import FollowerSpec, GateSpec, LearnerSpec, RecordSpec, RunSpec, StreamSpec
-from theory import claims_path as path
-from theory import preflight as judges
+from theory.judges import path
+from theory.judges import plugin as judges
 from theory.ledger import FAIL, PASS, VACUOUS, Finding, Tables, all_of
 
 RIVALS = {"free": ("ball", "evader", "patient"), "pool": codes.POOL_FOLLOWERS}

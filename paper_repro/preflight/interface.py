@@ -10,8 +10,9 @@ import numpy as np
 from paper_repro.preflight.bench import EVERY, Bench, arena
 from paper_repro.preflight.outcome import Outcome, rule
 from paper_repro.preflight.signals import answers, blaming, claim_of, first_difference, record
-from sim import engine, gates, own
-from sim.gates import Purse, Signal
+from sim import engine, own
+from sim.rules import gates
+from sim.rules.gates import Purse, Signal
 from sim.setup import Setup
 from sim.spec import RunSpec
 

@@ -17,10 +17,11 @@ from paper_repro.preflight.bench import DIGITS, FINAL, Bench, Job, recorded, row
 from paper_repro.preflight.checks import apart_process
 from paper_repro.preflight.outcome import SKIPPED, Check, Outcome, of_finding, rule
 from paper_repro.preflight.signals import blaming
-from sim import codes, learners, loop, own
+from sim import loop, own
+from sim.rules import codes, learners
 from sim.spec import GateSpec, LearnerSpec, RunSpec
-from theory import preflight as judges
 from theory import stats
+from theory.judges import plugin as judges
 from theory.ledger import FAIL, INCONCLUSIVE, PASS, Finding, all_of
 
 GATES = ("always", "random", "margin", "llf_self_paced")

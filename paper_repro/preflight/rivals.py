@@ -10,11 +10,12 @@ import pandas as pd
 from paper_repro.preflight.bench import EVERY, FINAL, Bench, Job, arena, contenders, microseconds, recorded
 from paper_repro.preflight.outcome import Outcome, of_finding
 from paper_repro.preflight.signals import record
-from sim import codes, gates, own
+from sim import own
 from sim import recorded as files
+from sim.rules import codes, gates
 from sim.spec import GateSpec, RunSpec
-from theory import preflight as judges
 from theory import stats
+from theory.judges import plugin as judges
 from theory.ledger import FAIL, PASS, all_of
 
 BETA, DIGIT_BETA = 0.1, 0.1

@@ -1,4 +1,4 @@
-"""Where a gate breaks: searches for the instance that comes nearest to it, by ``theory.falsify``.
+"""Where a gate breaks: searches for the instance that comes nearest to it, by ``theory.falsify.search``.
 
 What a search finds was selected, so a loss counts only if runs of fresh seeds confirm it.
 """
@@ -11,8 +11,9 @@ from paper_repro.preflight.outcome import SKIPPED, Outcome, rule
 from paper_repro.preflight.signals import claim_of, claims, record
 from sim import engine, table
 from sim.spec import GateSpec, RunSpec
-from theory import falsify, falsify_space, stats
-from theory.falsify_space import Judged, Target
+from theory import stats
+from theory.falsify import search, space
+from theory.falsify.space import Judged, Target
 from theory.ledger import FAIL, INCONCLUSIVE, PASS
 
 MANY, FRESH = 10**9, 1000  # evaluations (the seconds end a search); seed sets that no search has seen
@@ -63,9 +64,9 @@ def play_of(b: Bench, name: str):
     return dict(budget=play, random=beside, latency=claimed)[name]
 
 
-def _found(b: Bench, name: str, target: Target, seed: int) -> falsify.Found | None:
+def _found(b: Bench, name: str, target: Target, seed: int) -> search.Found | None:
     try:
-        found = falsify.search(target, play_of(b, name), MANY, seed, b.size.search)
+        found = search.search(target, play_of(b, name), MANY, seed, b.size.search)
         b.kept.setdefault("instances", {})[name] = found
         return found
     except ValueError as error:
@@ -78,7 +79,7 @@ def falsified(b: Bench) -> Outcome:
     """No instance is found in which it exceeds its budget, or its claimed latency on E."""
     targets = [("budget", Target("labels <= B", labels, b.uncapped, FINAL, rounds=longest(b)))]
     if claim_of(b.source) is not None:
-        targets.append(("latency", Target("regret <= latency()", falsify_space.latency, b.gate, EVERY, rounds=60)))
+        targets.append(("latency", Target("regret <= latency()", space.latency, b.gate, EVERY, rounds=60)))
     said, worst = [], 0.0
     broken = False
     for name, target in targets:

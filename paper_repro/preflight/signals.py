@@ -11,8 +11,9 @@ from typing import Any, NamedTuple
 
 import numpy as np
 
-from sim import codes, draws, engine, gates, loop, own, recorded, rounds, streams
+from sim import engine, loop, own, recorded
 from sim.live.gate import LiveError, LiveGate
+from sim.rules import codes, draws, gates, rounds, streams
 from sim.setup import Setup
 from sim.spec import RunSpec
 

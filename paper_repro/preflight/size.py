@@ -3,9 +3,10 @@
 from collections.abc import Iterator
 from dataclasses import dataclass, fields, replace
 
-from sim import codes, sweeps
+from sim import sweeps
+from sim.rules import codes
 from sim.spec import LearnerSpec
-from theory.preflight import enough
+from theory.judges.plugin import enough
 
 ARENAS = (
     *((f, c) for c in ("isotropic", "power_law", "zipf", "shift") for f in codes.POOL_FOLLOWERS),

@@ -18,9 +18,9 @@ from typing import Any
 import numpy as np
 from sklearn.base import clone
 
-from sim import gates, learners
-from sim.leader import View
 from sim.live.gate import LiveGate
+from sim.rules import gates, learners
+from sim.rules.leader import View
 from sim.setup import Setup
 from sim.spec import GateSpec, LearnerSpec
 

@@ -10,8 +10,9 @@ from typing import NamedTuple
 
 import numpy as np
 
-from sim import codes, draws, engine, gates, leader, learners, loop, recorded, rounds, streams
-from sim.gates import Signal
+from sim import engine, loop, recorded
+from sim.rules import codes, draws, gates, leader, learners, rounds, streams
+from sim.rules.gates import Signal
 from sim.setup import Setup
 from sim.spec import RunSpec
 

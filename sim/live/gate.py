@@ -23,9 +23,9 @@ from typing import Any, NamedTuple
 
 import numpy as np
 
-from sim import codes, draws, gates, leader, learners, rounds
 from sim.live import rule as rules
 from sim.live.money import MILLION, check_budget, in_millionths
+from sim.rules import codes, draws, gates, leader, learners, rounds
 from sim.setup import Setup, build, never_opens
 from sim.spec import GateSpec, LearnerSpec, RunSpec, StreamSpec
 

@@ -4,7 +4,8 @@ from typing import Any
 
 import numpy as np
 
-from sim import codes, gates, own
+from sim import own
+from sim.rules import codes, gates
 from sim.setup import Setup
 from sim.spec import GateSpec
 

@@ -14,8 +14,9 @@ from typing import Any, NamedTuple
 
 import numpy as np
 
-from sim import codes, gates, learners, setup
+from sim import setup
 from sim.preference.data import Pairs, PreferenceSpec
+from sim.rules import codes, gates, learners
 from sim.spec import GateSpec, LearnerSpec, RunSpec, StreamSpec
 
 LAM = 1.0

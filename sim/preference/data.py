@@ -14,9 +14,9 @@ from typing import Annotated, NamedTuple
 import numpy as np
 from pydantic import AfterValidator, model_validator
 
-from sim import codes
 from sim.fields import Count, Index, NonNegative, Positive, Share, Spec, bounded, one_of
 from sim.preference.losses import binary_entropy, logistic, sigmoid
+from sim.rules import codes
 
 METHODS = ("dpo", "self_L0", "L1", "L2", "L3", "feature", "spa", "rdpo", "dr_dpo", "kldpo")
 BUYERS = ("dpo", "self_L0", "L3")  # the methods that are also played with a gate

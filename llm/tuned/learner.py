@@ -1,0 +1,189 @@
+"""The fine-tuned model as one more learner of ``sim.loop``: the torch <-> NumPy border.
+
+The leader's scores are the ridge's on the network's present features, not the trained head's: the
+gate compares the gap with the width, alpha ||psi||_P bounds the error of that regression and of no
+other predictor, and both are in reward units.  The head is trained beside it and reported beside it.
+
+A label teaches the ridge at once (Sherman-Morrison).  Every ``update_every`` labels, and when the
+budget is spent, the network is updated; features of the bought labels are then computed again and
+V, P, theta rebuilt from them, because a design of old features would be a confidence about
+a regression that is no longer played.  Upcoming prompts are encoded ``stream_batch`` at a time and
+forgotten at the next update.  psi is that of the rebuilt V and may fall; ``potential`` and ``wide``
+stay what they were when the labels were bought.
+"""
+
+import math
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
+from time import perf_counter
+
+import numpy as np
+
+from llm.frozen import ridge
+from llm.spec import FinetuneSpec
+from llm.tuned import objective
+from llm.tuned.tuner import Tuner, number_of
+from sim.rules.learners import Ridge
+
+ORDER = 1  # role of the minibatches' order among a run's random numbers (0: weights and dropout)
+
+
+class Design(ridge.BlockRidge):
+    """Ridge over rows (T, d) that arrive a block at a time and are replaced when the model changes."""
+
+    def __init__(self, T: int, d: int, K: int, lam: float, refresh: int, view: str = "width") -> None:
+        super().__init__(np.zeros((T, d)), K, lam, refresh, view)
+        self._lam = lam
+
+    def predict(self, x: int) -> tuple[np.ndarray, float]:
+        """Scores (K,) and ||psi||_P^2 (or the view) of one row: no block, so that a resumed run adds up alike."""
+        z = self._X[x]
+        scores, w2 = z @ self._theta, max(float(z @ (self._P @ z)), 0.0)
+        return scores, w2 if self._view == "width" else ridge.shown(self._view, scores, w2)
+
+    def put(self, rows: Sequence[int] | slice, X: np.ndarray) -> None:
+        """Set features X (n, d) of the given rows."""
+        self._X[rows] = X
+
+    def scores(self, rows: Sequence[int]) -> np.ndarray:
+        """Scores (n, K) of the given rows."""
+        return self._X[rows] @ self._theta
+
+    def rebuild(self, labels: np.ndarray) -> None:
+        """V, P, theta, psi from the present features of the bought rows and their labels (n,)."""
+        X, K = self._X[self.bought], self._theta.shape[1]
+        self._V[:] = X.T @ X + self._lam * np.eye(X.shape[1])
+        self._moments[:] = X.T @ np.eye(K)[labels]
+        self._rebuild()
+        self._psi = float(np.linalg.slogdet(self._V)[1]) - X.shape[1] * math.log(self._lam)
+
+    def snapshot(self) -> dict:
+        """Everything but features that will be encoded again."""
+        arrays = {"V": self._V, "P": self._P, "theta": self._theta, "moments": self._moments}
+        counts = {"psi": self._psi, "potential": self._potential, "wide": self._wide, "n": self._n}
+        return {"arrays": arrays, "counts": counts, "bought": list(self.bought), "rows": self._X[self.bought]}
+
+    def restore(self, saved: dict) -> None:
+        """Continue from ``snapshot``; arrays keep their layout, so sums keep their order."""
+        for name, array in saved["arrays"].items():
+            getattr(self, f"_{name}")[:] = array
+        for name, value in saved["counts"].items():
+            setattr(self, f"_{name}", value)
+        self.bought = [int(t) for t in saved["bought"]]
+        self._X[self.bought] = saved["rows"]
+
+
+class FineTuned:
+    """A ``sim.loop.Learner`` of K classes over T texts in order of arrival, asked for by number.
+
+    budget B clocks the learning rate; ``key`` is (seed, replication).  seconds: "scoring" (prompts
+    encoded), "train" (network updates and ridge) and "refresh" (bought labels encoded again, V rebuilt) [s].
+    """
+
+    def __init__(
+        self, tuner: Tuner, texts: Sequence[str], design: Design, o: FinetuneSpec, budget: int, key: tuple[int, int]
+    ) -> None:
+        self.tuner, self.design = tuner, design
+        self._texts, self._o, self._budget, self._key = texts, o, budget, key
+        self.labels: list[int] = []
+        self.trained = 0
+        self.version = 0
+        self.encoded = 0
+        self.losses: list[float] = []
+        self._block = (0, 0)
+        self.seconds = {"scoring": 0.0, "train": 0.0, "refresh": 0.0}
+
+    def predict(self, x: int) -> tuple[np.ndarray, float]:
+        """Scores (K,) and ||psi||_P^2 of prompt x under the present weights."""
+        start, stop = self._block
+        if not start <= x < stop:
+            self._block = (int(x), min(int(x) + self._o.stream_batch, len(self._texts)))
+            self.encoded += self._block[1] - self._block[0]
+            with self._clock("scoring"):
+                self.design.put(slice(*self._block), self.tuner.features(self._texts[slice(*self._block)]))
+        return self.design.predict(x)
+
+    def update(self, x: int, one_hot: np.ndarray) -> None:
+        """Learn the bought label one_hot (K,) of prompt x; every ``update_every`` labels tune the network."""
+        with self._clock("train"):
+            self.design.update(x, one_hot)
+            self.labels.append(int(np.argmax(one_hot)))
+        due = len(self.labels) - self.trained
+        if due >= self._o.update_every or len(self.labels) == self._budget:
+            self.tune()
+
+    def state(self) -> Ridge:
+        """The regression's state (its arrays are live, not copies)."""
+        return self.design.state()
+
+    def tune(self) -> None:
+        """Update the network on all bought labels, then features, V, P and theta; nothing if none is new."""
+        n, new = len(self.labels), len(self.labels) - self.trained
+        if new == 0 or self._o.steps == 0:
+            return
+        steps = math.ceil(self._o.steps * new / self._o.update_every)
+        z = (self.trained + new * np.arange(steps) / steps) / self._budget
+        self.version += 1
+        with self._clock("train"):
+            self._fit(n, z)
+        with self._clock("refresh"):
+            self.design.put(self.design.bought, self.tuner.features([self._texts[t] for t in self.design.bought]))
+            self.design.rebuild(np.array(self.labels))
+        self.trained = n
+        self._block = (0, 0)
+
+    def refit(self) -> None:
+        """Train pretrained weights afresh on all bought labels for ``final_epochs``; the ridge stays as it is."""
+        n = len(self.labels)
+        steps = math.ceil(self._o.final_epochs * n / self._o.batch_size)
+        if steps:
+            self.tuner.begin_again()
+            self.version += 1
+            with self._clock("train"):
+                self._fit(n, np.arange(steps) / steps)
+
+    def snapshot(self) -> dict:
+        """All that the rest of the run depends on, live."""
+        start, stop = self._block
+        return {
+            "tuner": self.tuner.snapshot(),
+            "design": self.design.snapshot(),
+            "labels": list(self.labels),
+            "losses": list(self.losses),
+            "counts": {"trained": self.trained, "version": self.version, "encoded": self.encoded},
+            "block": [start, stop],
+            "block_rows": self.design._X[start:stop],
+            "seconds": dict(self.seconds),
+        }
+
+    def restore(self, saved: dict) -> None:
+        """Continue from ``snapshot``."""
+        self.tuner.restore(saved["tuner"])
+        self.design.restore(saved["design"])
+        self.labels, self.losses = list(saved["labels"]), list(saved["losses"])
+        for name, value in saved["counts"].items():
+            setattr(self, name, value)
+        self._block = (saved["block"][0], saved["block"][1])
+        self.design.put(slice(*self._block), saved["block_rows"])
+        self.seconds = dict(saved["seconds"])
+
+    def _fit(self, n: int, z: np.ndarray) -> None:
+        rows = minibatches(n, len(z), self._o.batch_size, number_of(*self._key, self.version, ORDER))
+        y = np.array(self.labels)[rows]
+        times = [self.design.bought[i] for i in rows]
+        shown = objective.alternatives(self.design.scores(times), y, self._o.negatives)
+        self.losses.append(self.tuner.update([self._texts[t] for t in times], y, shown, z, self.version))
+
+    @contextmanager
+    def _clock(self, name: str) -> Iterator[None]:
+        began = perf_counter()
+        try:
+            yield
+        finally:
+            self.seconds[name] += perf_counter() - began
+
+
+def minibatches(n: int, steps: int, size: int, seed: int) -> np.ndarray:
+    """Rows (steps * size,) of minibatches one after another: every one of n rows once before any twice."""
+    rng = np.random.default_rng(seed)
+    return np.concatenate([rng.permutation(n) for _ in range(math.ceil(steps * size / n))])[: steps * size]

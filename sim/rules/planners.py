@@ -1,0 +1,119 @@
+"""Followers that do not take the best vector of the round: a committed schedule and a planner.
+
+``schedule`` replays the rows of a file whatever the leader has learned.  ``patient`` knows theta*
+and the commitment like ``ball``, but pays for what a label would teach: it plays
+    z ~ argmax <aim, z>  over  z' C z <= 1, <theta_hat, z> <= 0,
+    C = (1 - |c|) I + |c| d A / trace A,   A = P for a price c > 0, V for c < 0,
+so that c = 0 is the ball response, c = 1 takes the most payoff for the least w^2 = z' P z, and
+c < 0 prefers what is not known yet.  To that unit vector it adds a direction that earns nothing
+now: the part of a rotating axis that is orthogonal to theta_hat and to z itself,
+    (1 - m_t) z + m_t r,   m_t = turn (1 - t/T)^haste,   axis number floor(t/period) mod d.
+Such labels feed the leader noise in directions that are harvested later: on average a round adds
+sigma^2 w^2 / (1 + w^2) to ||theta_hat - theta*||_V^2 and a regret rho takes rho^2 / (1 + w^2)
+(``theory.studies.nonmyopic``), and for a given total of squares the regret is largest when it is the same
+in every round, where a myopic follower takes too much early.  All plays have norm L.  Derived here.
+"""
+
+import math
+
+import numpy as np
+
+from sim.rules import learners
+
+
+def replay(t, script, z):
+    """z = row t of the schedule (T', d), from the first row again after the last. Modifies ``z``."""
+    row = t % script.shape[0]
+    for i in range(z.shape[0]):
+        z[i] = script[row, i]
+
+
+def factor(A):
+    """Overwrite the lower triangle of a positive definite A (d, d) with its Cholesky factor."""
+    d = A.shape[0]
+    for j in range(d):
+        for i in range(j, d):
+            total = A[i, j]
+            for k in range(j):
+                total -= A[i, k] * A[j, k]
+            A[i, j] = math.sqrt(total) if i == j else total / A[j, j]
+
+
+def solve(C, b, x):
+    """x = A^-1 b for the lower factor C of A (d, d). Modifies ``x`` (d,)."""
+    d = b.shape[0]
+    for i in range(d):
+        total = b[i]
+        for k in range(i):
+            total -= C[i, k] * x[k]
+        x[i] = total / C[i, i]
+    for j in range(d):
+        i = d - 1 - j
+        total = x[i]
+        for k in range(i + 1, d):
+            total -= C[k, i] * x[k]
+        x[i] = total / C[i, i]
+
+
+def normalise(v, least):
+    """Scale v to norm 1, or to 0 where its norm is at most ``least``. Modifies ``v``."""
+    norm = math.sqrt(learners.dot(v, v))
+    share = 1.0 / norm if norm > least else 0.0
+    for i in range(v.shape[0]):
+        v[i] *= share
+
+
+def priced(g, s, aim, z):
+    """The unit vector of the priced best response (0 where none pays). Modifies ``z`` (d,)."""
+    theta, d, price = s.theta[:, 0], z.shape[0], abs(g.price)
+    A = s.P if g.price > 0.0 else s.V
+    trace = 0.0
+    for i in range(d):
+        trace += A[i, i]
+    C, y = np.zeros((d, d)), np.zeros(d)
+    for i in range(d):
+        for j in range(d):
+            C[i, j] = price * d / trace * A[i, j]
+        C[i, i] += 1.0 - price
+    factor(C)
+    solve(C, aim, z)
+    size = math.sqrt(learners.dot(z, z))
+    cross = learners.dot(theta, z)
+    if cross > 0.0:
+        solve(C, theta, y)
+        for _ in range(2):  # the second projection removes what cancellation left of the first
+            rest = learners.dot(theta, z) / learners.dot(theta, y)
+            for i in range(d):
+                z[i] -= rest * y[i]
+    normalise(z, 1e-9 * size)
+
+
+def remove(v, along, square):
+    """v minus its part along ``along``, whose squared norm is ``square``. Modifies ``v``."""
+    share = learners.dot(along, v) / square if square > 0.0 else 0.0
+    for i in range(v.shape[0]):
+        v[i] -= share * along[i]
+
+
+def aside(theta, z, k, r):
+    """Unit part of axis k orthogonal to theta and to a unit (or zero) z, or 0. Modifies ``r`` (d,)."""
+    for i in range(r.shape[0]):
+        r[i] = 1.0 if i == k else 0.0
+    for _ in range(3):  # theta last: what the leader sees must be a tie to the last digits
+        remove(r, z, learners.dot(z, z))
+        remove(r, theta, learners.dot(theta, theta))
+    normalise(r, 1e-6)
+
+
+def patient(g, s, t, aim, z):
+    """The planner's vector of round t (0-based), norm L, or 0 where nothing pays. Modifies ``z`` (d,)."""
+    priced(g, s, aim, z)
+    share = g.turn * (1.0 - t / g.T) ** g.haste
+    if share > 0.0:
+        r = np.zeros(z.shape[0])
+        aside(s.theta[:, 0], z, (t // g.period) % z.shape[0], r)
+        for i in range(z.shape[0]):
+            z[i] = (1.0 - share) * z[i] + share * r[i]
+        normalise(z, 1e-9)
+    for i in range(z.shape[0]):
+        z[i] *= g.L

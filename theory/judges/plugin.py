@@ -1,0 +1,156 @@
+"""Judges of the preflight: what a researcher's own gate, follower or learner is asked before a full run.
+
+A judge takes results tables and an error level and returns a ledger.Finding.  Runs of one (seed,
+replication) share prompts and noise, so differences are paired, and whatever is pooled over arenas is
+resampled by (seed, replication), never by run.  Derived here; the intervals are ``theory.stats``'s.
+"""
+
+from functools import lru_cache
+
+import numpy as np
+import pandas as pd
+from scipy.stats import binom
+
+from theory import stats
+from theory.judges.labels import PAIR
+from theory.judges.rate import BAND, curves, inside
+from theory.ledger import FAIL, INCONCLUSIVE, PASS, ROUNDING, VACUOUS, Finding, all_of
+
+ARENA = "arena"
+NAN = float("nan")
+
+
+RARE, POWER = 0.1, 0.999  # a true share of RARE times the promise is to be decided with probability POWER
+
+
+@lru_cache(maxsize=64)
+def enough(share: float, level: float) -> int:
+    """Runs after which an exact interval of error ``level`` lies below ``share`` with probability POWER, if the true
+    share of failures is RARE * share (a multiple of 10)."""
+    n = 10
+    while stats.binomial(int(binom.ppf(POWER, n, RARE * share)), n, level)[1] > share:
+        n += 10
+    return n
+
+
+def certain(measured: float, bound: float, broken: bool, n: int, detail: str) -> Finding:
+    """Finding of a deterministic rule."""
+    return Finding(measured, bound, FAIL if broken else PASS, measured, measured, n, detail)
+
+
+def budget(rows: pd.DataFrame) -> Finding:
+    """Labels <= B in every run with the cap off; VACUOUS where no label was bought at all."""
+    over = rows["labels"] - rows["B"]
+    worst = rows.iloc[int(over.to_numpy().argmax())]
+    note = f"{int((over > 0).sum())} of {len(rows)} runs buy more than B"
+    found = certain(float(worst["labels"]), float(worst["B"]), bool((over > 0).any()), len(rows), note)
+    if not rows["labels"].any():
+        return Finding(0.0, found.bound, VACUOUS, 0.0, 0.0, len(rows), "no label was bought in any run")
+    return found
+
+
+def claimed(rows: pd.DataFrame, level: float) -> Finding:
+    """A gate's own claim: on E the regret of every round is at most what latency() said before it.
+
+    rows: run, replication, t, rho (regret of the round), claimed, ratio (confidence ratio up to the round's end),
+    S, L, delta.  A violation while E holds FAILs.  Off E one may happen, in a share of runs of at most delta.
+    VACUOUS where no claim is below the trivial bound S L.
+    """
+    broken = _broken(rows)
+    runs = rows.assign(broken=broken).groupby(["run", "replication"])
+    off, n = int(runs["broken"].any().sum()), runs.ngroups
+    low, high = stats.binomial(off, n, level)
+    on = broken & (rows["ratio"] <= 1.0)
+    useful = float((rows["claimed"] < rows["S"] * rows["L"]).mean())
+    worst = worst_claim(rows)
+    text = f"{int(on.sum())} violations in {len(rows)} rounds; {off} of {n} runs have one, a share of {low:.2g} to "
+    text += f"{high:.2g}; claims below the trivial bound in {useful:.0%} of rounds"
+    failed = bool(on.any()) or low > float(rows["delta"].iloc[0])
+    outcome = FAIL if failed else (PASS if useful > 0.0 else VACUOUS)
+    value = float(worst["rho"])
+    return Finding(value, float(worst["claimed"]), outcome, value, value, len(rows), text)
+
+
+def _broken(rows: pd.DataFrame) -> pd.Series:
+    """Where the regret is not within the claim; a claim that is not a number is none."""
+    return ~(rows["rho"] <= rows["claimed"] + ROUNDING * (1.0 + rows["claimed"].abs()))
+
+
+def worst_claim(rows: pd.DataFrame) -> pd.Series:
+    """The round that exceeds its claim most, among the violations on E if there are any."""
+    on = _broken(rows) & (rows["ratio"] <= 1.0)
+    shown = on if on.any() else rows["ratio"] <= 1.0
+    excess = (rows["rho"] - rows["claimed"]).fillna(np.inf).where(shown, -np.inf)
+    return rows.iloc[int(excess.to_numpy().argmax())]
+
+
+def difference(rows: pd.DataFrame, ours: str, rival: str, column: str, level: float) -> tuple[float, float, float, int]:
+    """Mean over (seed, replication) of column(ours) - column(rival) with its Student interval, and n."""
+    wide = rows[rows["gate"].isin((ours, rival))].pivot_table(index=PAIR, columns="gate", values=column)
+    gap = (wide[ours] - wide[rival]).dropna().to_numpy(float)
+    return (*stats.student(gap, level), len(gap))
+
+
+def differences(rows: pd.DataFrame, ours: str, column: str, level: float) -> pd.DataFrame:
+    """arena, rival, mean, low, high, n: ours minus every rival in every arena, ``level`` split over all of them."""
+    arenas, rivals = sorted(rows[ARENA].unique()), [g for g in sorted(rows["gate"].unique()) if g != ours]
+    share = level / max(len(arenas) * len(rivals), 1)
+    out = [
+        (arena, rival, *difference(rows[rows[ARENA] == arena], ours, rival, column, share))
+        for arena in arenas
+        for rival in rivals
+    ]
+    return pd.DataFrame(out, columns=[ARENA, "rival", "mean", "low", "high", "n"])
+
+
+def outcome_of(differences: pd.DataFrame) -> Finding:
+    """PASS if ours has less in every arena, FAIL if more in one, by the intervals of ``differences``."""
+    cells = [(r[ARENA], r["mean"], r["low"], r["high"]) for r in differences.to_dict("records")]
+    return all_of(cells, 0.0, "below")
+
+
+def ranks(rows: pd.DataFrame, column: str, level: float) -> pd.DataFrame:
+    """gate, rank, low, high: mean rank (1 is least) over arenas, resampled over (seed, replication).
+
+    Arenas are fixed, not a sample; ties share their mean rank.
+    """
+    wide = rows.pivot_table(index=[*PAIR, ARENA], columns="gate", values=column)
+    placed = wide.rank(axis=1).groupby(level=PAIR).mean()
+    found = []
+    for gate in placed.columns:
+        values = placed[gate].to_numpy(float)
+        found.append(
+            (gate, *stats.bootstrap(lambda pick, v=values: v[pick].mean(), len(values), level / placed.shape[1]))
+        )
+    return pd.DataFrame(found, columns=["gate", "rank", "low", "high"]).sort_values("rank").reset_index(drop=True)
+
+
+def exponents(rows: pd.DataFrame, column: str, level: float) -> pd.DataFrame:
+    """gate, estimate, low, high: log-log slope of the mean regret against ``column`` (T or beta).
+
+    Each interval errs with ``level``: one row is judged, the others are shown beside it.
+    """
+    gates = sorted(rows["gate"].unique())
+    out = []
+    for gate in gates:
+        x, y = curves(rows[rows["gate"] == gate], column)
+        if (y.mean(axis=0) <= 0.0).any():
+            out.append((gate, NAN, -np.inf, np.inf))
+        else:
+            out.append((gate, *stats.slope(x, y, level)))
+    return pd.DataFrame(out, columns=["gate", "estimate", "low", "high"])
+
+
+def exponent_finding(found: pd.DataFrame, ours: str, claimed: float, two_sided: bool) -> Finding:
+    """Ours inside claimed +- BAND (two_sided), or at most claimed + BAND."""
+    row = found[found["gate"] == ours].iloc[0]
+    cell = (ours, row["estimate"], row["low"], row["high"])
+    low, high = claimed - BAND if two_sided else -np.inf, claimed + BAND
+    outcome = INCONCLUSIVE if row["estimate"] != row["estimate"] else inside([cell], low, high)
+    note = "; ".join(f"{r.gate} {r.estimate:.2f} [{r.low:.2f}, {r.high:.2f}]" for r in found.itertuples())
+    return Finding(cell[1], claimed, outcome, cell[2], cell[3], len(found), note)
+
+
+def agreed(pooled: str, alone: list[str]) -> str:
+    """The ledger's rule: a verdict holds if every seed set alone gives it, else INCONCLUSIVE."""
+    return pooled if set(alone) <= {pooled} else INCONCLUSIVE
