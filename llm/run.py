@@ -17,7 +17,7 @@ from llm import streams, tables, text
 from llm.errors import CacheError
 from llm.frozen import play as frozen
 from llm.spec import Cell, StudySpec
-from sim.table import write_atomic
+from sim.files import write_atomic
 from sim.version import CODE
 
 FROZEN = ("spec", "streams", "ridge", "candidates", "frozen", "tables")

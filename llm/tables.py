@@ -17,6 +17,7 @@ import pandas as pd
 from llm.errors import CacheError
 from llm.spec import Cell, StudySpec
 from sim import table
+from sim.files import write_atomic
 from sim.setup import build
 
 OWN: dict[str, tuple[str, str, str]] = {
@@ -107,9 +108,9 @@ def save_cell(folder: Path, cell: Cell, made: pd.DataFrame, timings: dict[str, A
     """Write ``<key>.parquet`` and, last, ``<key>.json`` with the cell, its timings and the sha256."""
     data = made.to_parquet(index=False, compression="zstd")
     path = folder / f"{cell.key()}.parquet"
-    table.write_atomic(path, data)
+    write_atomic(path, data)
     note = {"sha256": hashlib.sha256(data).hexdigest(), "cell": list(cell), "timings": timings}
-    table.write_atomic(path.with_suffix(".json"), json.dumps(note, indent=1).encode())
+    write_atomic(path.with_suffix(".json"), json.dumps(note, indent=1).encode())
 
 
 def load_cell(folder: Path, cell: Cell) -> tuple[pd.DataFrame, dict[str, Any]] | None:

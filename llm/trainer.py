@@ -19,7 +19,7 @@ from transformers.trainer_utils import get_last_checkpoint
 
 from llm.budgeted import Buyer
 from llm.errors import CacheError, DataError
-from sim.table import write_atomic
+from sim.files import write_atomic
 
 ROW, PURSE = "row", "purse.json"
 LABELS = ("label", "labels", "label_ids")

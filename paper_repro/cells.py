@@ -22,7 +22,7 @@ from paper_repro import backend, catalogue
 from paper_repro.progress import tracker
 from paper_repro.store import DamagedCache
 from paper_repro.version import SOURCE
-from sim import table
+from sim.files import write_atomic
 from sim.tiers import Tier
 from theory.studies.study import Study
 
@@ -69,9 +69,9 @@ def play(study: Study, cell: dict[str, Any]) -> tuple[bytes, float]:
 
 def put(path: Path, cell: dict[str, Any], data: bytes, seconds: float) -> None:
     """Keep the rows of a cell atomically, the note with the checksum last."""
-    table.write_atomic(path, data)
+    write_atomic(path, data)
     note = dict(sha256=hashlib.sha256(data).hexdigest(), seconds=round(seconds, 4), cell=cell)
-    table.write_atomic(path.with_suffix(".json"), json.dumps(note).encode())
+    write_atomic(path.with_suffix(".json"), json.dumps(note).encode())
 
 
 def listed(tier: Tier, names: tuple[str, ...]) -> list[Job]:

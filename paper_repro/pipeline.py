@@ -16,6 +16,8 @@ from paper_repro.progress import tracker
 from paper_repro.shard import Shard, part
 from paper_repro.store import DamagedCache, Store
 from sim import engine, table
+from sim.files import write_atomic
+from sim.runlog import RunLog
 from sim.spec import RunSpec
 from theory import claims
 
@@ -36,7 +38,7 @@ def play(spec: RunSpec) -> tuple[np.ndarray, float]:
     return rows, time.thread_time() - start
 
 
-def collect(jobs: Sequence[Job], store: Store, each: backend.Each) -> dict[str, tuple[engine.RunLog, float]]:
+def collect(jobs: Sequence[Job], store: Store, each: backend.Each) -> dict[str, tuple[RunLog, float]]:
     """(log, core seconds) by the spec's key, from the store or else played and stored as results arrive."""
     specs = {job.spec.key(): job for job in sorted(jobs, key=lambda j: -j.seconds)}
     with warnings.catch_warnings():
@@ -48,7 +50,7 @@ def collect(jobs: Sequence[Job], store: Store, each: backend.Each) -> dict[str, 
             # Threads, because kernels release the interpreter lock and compile once for all of them.
             for i, (rows, seconds) in each(play, [(job.spec,) for job in missing], "threads"):
                 spec = missing[i].spec
-                log = engine.RunLog(spec, engine.setup_of(spec), list(rows))
+                log = RunLog(spec, engine.setup_of(spec), list(rows))
                 store.put(log, seconds)
                 logs[spec.key()] = (log, seconds)
                 shown.advance(missing[i].seconds, missing[i].sweep)
@@ -96,7 +98,7 @@ def prefill(plan: Plan, out: Path, place: backend.Where, shard: Shard) -> str:
 
 def keep(frame: pd.DataFrame, path: Path) -> None:
     """Write a table atomically as Parquet."""
-    table.write_atomic(path, frame.to_parquet(index=False, compression="zstd"))
+    write_atomic(path, frame.to_parquet(index=False, compression="zstd"))
 
 
 def verify(plan: Plan, results: Results) -> Results:
@@ -107,7 +109,7 @@ def verify(plan: Plan, results: Results) -> Results:
     for name in tables.keys() - results.tables.keys():
         keep(tables[name], results.out / "tables" / f"{name}{plan.label if name == 'verdicts' else ''}.parquet")
     note = dict(provenance.collect(), tier=plan.tier.name, seed_sets=plan.tier.sets, seconds=results.seconds)
-    table.write_atomic(results.out / "provenance.json", json.dumps(note, indent=1).encode())
+    write_atomic(results.out / "provenance.json", json.dumps(note, indent=1).encode())
     return Results(tables, results.seconds, results.out)
 
 

@@ -12,6 +12,7 @@ import numpy as np
 import pandas as pd
 
 from sim import table
+from sim.files import write_atomic
 
 EXPECTED = Path(__file__).parent / "expected"
 KEYS = ["run", "seed", "replication"]
@@ -36,10 +37,10 @@ def update(tables: dict[str, pd.DataFrame], tier: str) -> list[Path]:
     """Write new reference results (their reason belongs in the commit message)."""
     paths = [EXPECTED / f"verdicts-{tier}.csv"]
     text = tables["verdicts"][VERDICT].to_csv(index=False, float_format="%.4g", lineterminator="\n")
-    table.write_atomic(paths[0], text.encode())
+    write_atomic(paths[0], text.encode())
     if tier in WITH_NUMBERS:
         paths.append(EXPECTED / f"{tier}.parquet")
-        table.write_atomic(paths[1], summary(tables).to_parquet(index=False, compression="zstd"))
+        write_atomic(paths[1], summary(tables).to_parquet(index=False, compression="zstd"))
     return paths
 
 

@@ -12,6 +12,7 @@ from figures.gallery import FAMILIES
 from paper_repro import provenance, reference
 from paper_repro.plan import Plan
 from sim import table
+from sim.files import write_atomic
 from theory import claims
 from theory.claims import LEDGER
 from theory.judges import llm
@@ -129,5 +130,5 @@ def write(plan: Plan, tables: dict[str, pd.DataFrame], seconds: dict[str, float]
         environment.filters["number"] = number
         environment.filters["cell"] = lambda text: str(text).replace("|", "\\|").replace("\n", " ")
         text = environment.get_template(f"report.{kind}.j2").render(**shown)
-        table.write_atomic(out / f"report{plan.label}.{kind}", text.encode())
+        write_atomic(out / f"report{plan.label}.{kind}", text.encode())
     return out / f"report{plan.label}.html"

@@ -14,8 +14,10 @@ from pathlib import Path
 
 import numpy as np
 
-from sim import engine, table
+from sim import engine
+from sim.files import write_atomic
 from sim.rules import log
+from sim.runlog import RunLog
 from sim.spec import RunSpec
 from sim.version import CODE
 
@@ -35,7 +37,7 @@ class Store:
         """Where the result of a configuration lies or will lie."""
         return self.folder / f"{spec.key()}.npy"
 
-    def get(self, spec: RunSpec) -> tuple[engine.RunLog, float] | None:
+    def get(self, spec: RunSpec) -> tuple[RunLog, float] | None:
         """(log, core seconds it took), or None if not finished or damaged (with a warning)."""
         path = self.path(spec)
         if not self.has(spec):
@@ -50,9 +52,9 @@ class Store:
         except (ValueError, KeyError, TypeError, IndexError, OSError) as error:
             warnings.warn(f"{path} {error}; it will be computed again", DamagedCache, stacklevel=2)
             return None
-        return engine.RunLog(spec, engine.setup_of(spec), list(rows)), float(note["seconds"])
+        return RunLog(spec, engine.setup_of(spec), list(rows)), float(note["seconds"])
 
-    def put(self, result: engine.RunLog, seconds: float) -> None:
+    def put(self, result: RunLog, seconds: float) -> None:
         """Store a finished result atomically."""
         buffer = io.BytesIO()
         np.save(buffer, np.stack(result.rows))
@@ -64,8 +66,8 @@ class Store:
             "columns": log.COLUMNS,
             "spec": result.spec.model_dump(mode="json"),
         }
-        table.write_atomic(path, data)
-        table.write_atomic(path.with_suffix(".json"), json.dumps(note).encode())
+        write_atomic(path, data)
+        write_atomic(path.with_suffix(".json"), json.dumps(note).encode())
 
     def has(self, spec: RunSpec) -> bool:
         """Whether a finished result is there (its checksum is only read by ``get``)."""

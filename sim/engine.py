@@ -7,12 +7,12 @@ any number of threads or processes.
 import warnings
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
-from dataclasses import dataclass
 
 import numpy as np
 
 from sim import loop, own, recorded
 from sim.rules import codes, draws, gates, log, rounds, streams
+from sim.runlog import RunLog
 from sim.setup import Setup, build, never_opens
 from sim.spec import RunSpec
 
@@ -32,15 +32,6 @@ class IdleGate(UserWarning):
 
 class NotCompiled(UserWarning):
     """A part of the user's own that Numba cannot compile is played in the plain loop, slower."""
-
-
-@dataclass(frozen=True)
-class RunLog:
-    """spec, its numbers, and per replication the rows (R, log.WIDTH) at the recorded rounds."""
-
-    spec: RunSpec
-    setup: Setup
-    rows: list[np.ndarray]
 
 
 def play(spec: RunSpec, *, first: int = 0, compiled: bool = True, watch=None) -> RunLog:

@@ -4,8 +4,6 @@ between the simulator, the ledger and the figures.
 
 import hashlib
 import json
-import os
-import tempfile
 from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
@@ -13,8 +11,9 @@ from typing import Any
 import numpy as np
 import pandas as pd
 
-from sim.engine import RunLog
+from sim.files import write_atomic
 from sim.rules import log
+from sim.runlog import RunLog
 
 SCHEMA: dict[str, tuple[str, str, str]] = {
     "run": ("str", "", "sweep name / number of the configuration"),
@@ -75,10 +74,6 @@ SCHEMA: dict[str, tuple[str, str, str]] = {
 COLUMNS = tuple(SCHEMA)
 
 
-_UMASK = os.umask(0o022)
-os.umask(_UMASK)
-
-
 class TableError(ValueError):
     """A table does not follow the schema or does not match its checksum."""
 
@@ -119,20 +114,6 @@ def coerce(frame: pd.DataFrame) -> pd.DataFrame:
             f"not a results table: missing columns {sorted(missing)}, unknown columns {sorted(map(str, extra))}"
         )
     return frame[list(COLUMNS)].astype({c: kind for c, (kind, _, _) in SCHEMA.items()}).reset_index(drop=True)
-
-
-def write_atomic(path: Path, data: bytes) -> None:
-    """Write bytes so that a reader sees the old file or the whole new one, never a part."""
-    path.parent.mkdir(parents=True, exist_ok=True)
-    handle, name = tempfile.mkstemp(dir=path.parent, prefix=f".{path.name}.")
-    try:
-        with os.fdopen(handle, "wb") as out:
-            out.write(data)
-        os.chmod(name, 0o666 & ~_UMASK)
-        os.replace(name, path)
-    except BaseException:
-        Path(name).unlink(missing_ok=True)
-        raise
 
 
 def save(frame: pd.DataFrame, path: Path, provenance: dict) -> None:

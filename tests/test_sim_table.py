@@ -10,7 +10,7 @@ import strategies as own
 from conftest import digits_spec
 from hypothesis import given, settings
 
-from sim import engine, table
+from sim import engine, files, table
 from sim.rules import log
 from sim.spec import GateSpec, RecordSpec, RunSpec
 
@@ -125,14 +125,14 @@ def test_columns_are_put_in_order(frame):
 
 def test_a_failed_write_leaves_the_old_file(tmp_path, monkeypatch):
     path = tmp_path / "a" / "t.json"
-    table.write_atomic(path, b"old")
+    files.write_atomic(path, b"old")
 
     def fail(*args):
         raise OSError("disk full")
 
     monkeypatch.setattr(os, "replace", fail)
     with pytest.raises(OSError, match="disk full"):
-        table.write_atomic(path, b"new")
+        files.write_atomic(path, b"new")
     assert path.read_bytes() == b"old" and os.listdir(path.parent) == ["t.json"]
 
 

@@ -7,12 +7,12 @@ from pathlib import Path
 import numpy as np
 
 from sim import recorded
+from sim.files import write_atomic
 from sim.live.gate import LiveGate
 from sim.live.queue import PersonQueue
 from sim.live.source import Ledger
 from sim.loop import OvaRidge
 from sim.spec import GateSpec, LearnerSpec
-from sim.table import write_atomic
 
 T, B = 200, 20
 LEARNER = LearnerSpec(sigma=0.5, radius_mode="fixed", radius_c=0.1)

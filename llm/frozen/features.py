@@ -15,7 +15,7 @@ from typing import Protocol
 
 import numpy as np
 
-from sim.table import write_atomic
+from sim.files import write_atomic
 
 
 class DamagedFeatures(UserWarning):

@@ -15,7 +15,7 @@ import numpy as np
 import torch
 
 from llm.errors import CacheError
-from sim.table import write_atomic
+from sim.files import write_atomic
 
 POINTER = "checkpoint.json"
 

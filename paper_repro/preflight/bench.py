@@ -18,6 +18,7 @@ from joblib import Parallel, delayed
 from paper_repro.preflight.size import Size
 from sim import engine, own, table
 from sim.rules import codes
+from sim.runlog import RunLog
 from sim.spec import FollowerSpec, GateSpec, LearnerSpec, RecordSpec, RunSpec, StreamSpec
 from theory.studies import nonmyopic
 
@@ -130,7 +131,7 @@ class Bench:
         frames = []
         for first in sorted({job.first for job in jobs}):
             chosen = [i for i, job in enumerate(jobs) if job.first == first]
-            logs = [(jobs[i].name, engine.RunLog(jobs[i].spec, engine.setup_of(jobs[i].spec), rows[i])) for i in chosen]
+            logs = [(jobs[i].name, RunLog(jobs[i].spec, engine.setup_of(jobs[i].spec), rows[i])) for i in chosen]
             frames.append(table.from_logs(logs, first))
         frame = pd.concat(frames, ignore_index=True)
         return frame.assign(arena=frame["follower"] + "/" + frame["context"])

@@ -69,7 +69,7 @@ def preflight(
     from paper_repro import store
     from paper_repro.preflight import battery
     from paper_repro.preflight import page as preflight_page
-    from sim.table import write_atomic
+    from sim.files import write_atomic
     from theory.falsify import search
 
     folder = battery.folder_of(source, out)

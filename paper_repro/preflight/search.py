@@ -10,6 +10,7 @@ from paper_repro.preflight.bench import EVERY, FINAL, Bench, Job, rows_of
 from paper_repro.preflight.outcome import SKIPPED, Outcome, rule
 from paper_repro.preflight.signals import claim_of, claims, record
 from sim import engine, table
+from sim.runlog import RunLog
 from sim.spec import GateSpec, RunSpec
 from theory import stats
 from theory.falsify import search, space
@@ -47,7 +48,7 @@ def play_of(b: Bench, name: str):
     """spec -> results table, as ``falsify`` wants one."""
 
     def play(spec: RunSpec) -> pd.DataFrame:
-        return table.from_log(name, engine.RunLog(spec, engine.setup_of(spec), rows_of(spec, 0, b.compiled)))
+        return table.from_log(name, RunLog(spec, engine.setup_of(spec), rows_of(spec, 0, b.compiled)))
 
     def beside(spec: RunSpec) -> pd.DataFrame:
         ours = spec.model_copy(update=dict(replications=AVERAGED))
@@ -58,7 +59,7 @@ def play_of(b: Bench, name: str):
 
     def claimed(spec: RunSpec) -> pd.DataFrame:
         found = record(spec)
-        log = engine.RunLog(spec, found.setup, [found.rows])
+        log = RunLog(spec, found.setup, [found.rows])
         return table.from_log(name, log).assign(latency=claims(b.source, found))
 
     return dict(budget=play, random=beside, latency=claimed)[name]

@@ -82,7 +82,7 @@ class PersonQueue:
 
     def export(self, path: str | Path) -> int:
         """Write the open prompts as .csv or .jsonl, whole or not at all; returns how many."""
-        from sim.table import write_atomic
+        from sim.files import write_atomic
 
         rows = [dict(zip(FIELDS, (k, self.asked[k], self._paid[k] / MILLION, ""), strict=True)) for k in self.open]
         text = io.StringIO(newline="")

@@ -21,8 +21,8 @@ import pandas as pd
 from pydantic import ValidationError
 from scipy.optimize import Bounds, differential_evolution, minimize
 
+from sim.files import write_atomic
 from sim.spec import RunSpec
-from sim.table import write_atomic
 from theory.falsify.space import CONTEXTS, FOLLOWERS, FREE, NAMES, Target, target_of
 
 Play = Callable[[RunSpec], pd.DataFrame]
