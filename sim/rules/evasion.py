@@ -1,15 +1,29 @@
-"""The exact evader: the worst vector that a gate on the width leaves shut.
+"""The exact evader: the most harmful vector of a round that the gate still does not buy.
 
-    max <aim, z>   over   ||z|| <= L,  ||z||_P <= tau,  <theta_hat, z> <= 0
+For a gate that opens above a width tau, the vector solves
 
-is a cone program whose two ellipsoids weigh into one: with W_s = (1 - s) I/L^2 + s P/tau^2,
-z' W_s z <= 1 holds for every feasible z, and the least of these upper bounds over s in [0, 1] is
-attained (strong duality).  In P's eigenbasis W_s is diagonal, the half-space costs one projection
-(z = W_s^-1 (aim - kappa theta_hat)), and the best s balances ||z||/L against ||z||_P/tau, which is
-monotone in s: one bisection.  Derived here; ``theory.oracles.replies.evader_response`` is the certificate.
+    max <aim, z>   over   ||z|| <= L,  ||z||_P <= tau,  <theta_hat, z> <= 0.
 
-The eigenbasis is by Jacobi's rotations and not by LAPACK, so that the plain and the compiled run
-are the same bits on every machine.
+This is a cone program whose two ellipsoids combine into one: with W_s = (1 - s) I/L^2 + s P/tau^2
+every feasible z has z' W_s z <= 1, and the least of the upper bounds that follow for s in [0, 1]
+is attained (strong duality).  In P's eigenbasis W_s is diagonal, the half-space costs one
+projection (z = W_s^-1 (aim - kappa theta_hat)), and the best s balances ||z||/L against
+||z||_P/tau, whose ratio is monotone in s: one bisection.  Derived here;
+``theory.oracles.replies.evader_response`` solves the cone program independently.
+
+The leader knows axis 2 better than axis 1 (P is smaller there).  To stay below a width of 0.6 the
+evader turns from the diagonal, where it would like to go, towards axis 2:
+
+    >>> import numpy as np
+    >>> from sim.rules import evasion
+    >>> values, U = evasion.spectrum(np.diag([1.0, 1.0, 0.25]))
+    >>> z, theta, aim = np.zeros(3), np.array([1.0, 0.0, 0.0]), np.array([0.0, 1.0, 1.0])
+    >>> evasion.narrow(values, U, theta, aim, tau=0.6, L=1.0, z=z)
+    >>> z.round(3).tolist()
+    [0.0, 0.383, 0.924]
+
+The eigenbasis is computed by Jacobi's rotations and not by LAPACK, so that the plain and the
+compiled run are the same bits on every machine.
 """
 
 import math
@@ -24,7 +38,7 @@ PARALLEL = 1e-9  # sine below which aim counts as a multiple of theta_hat, as in
 
 
 def rotate(A, U, p, q):
-    """One Jacobi rotation that clears A[p, q]; U collects the rotations. Modifies both (d, d)."""
+    """One Jacobi rotation that makes A[p, q] zero; U collects the rotations.  Both (d, d), in place."""
     tau = (A[q, q] - A[p, p]) / (2.0 * A[p, q])
     t = (1.0 if tau >= 0.0 else -1.0) / (abs(tau) + math.sqrt(1.0 + tau * tau))
     c = 1.0 / math.sqrt(1.0 + t * t)
@@ -40,7 +54,7 @@ def rotate(A, U, p, q):
 
 
 def spectrum(P):
-    """(values (d,), U (d, d) with eigenvectors in columns) of a symmetric P, in no order."""
+    """Eigenvalues (d,) and eigenvectors (d, d, in columns) of a symmetric P (d, d), in no order."""
     d = P.shape[0]
     A, U, values = P.copy(), np.zeros((d, d)), np.zeros(d)
     for i in range(d):
@@ -60,7 +74,11 @@ def spectrum(P):
 
 
 def weighed(s, values, tau, L, a, b, z):
-    """z = W_s^-1 (a - kappa b) in the eigenbasis; returns (||z||^2/L^2, ||z||_P^2/tau^2). Modifies ``z``."""
+    """Write z = W_s^-1 (a - kappa b) into ``z`` (d,) and return (||z||^2/L^2, ||z||_P^2/tau^2).
+
+    Everything is in P's eigenbasis: ``values`` (d,) its eigenvalues, ``a`` and ``b`` (d,) the aim and
+    the leader's estimate; kappa >= 0 is such that <b, z> <= 0.
+    """
     cross, square = 0.0, 0.0
     for i in range(z.shape[0]):
         weight = (1.0 - s) / (L * L) + s * values[i] / (tau * tau)
@@ -80,7 +98,7 @@ def weighed(s, values, tau, L, a, b, z):
 
 
 def balance(values, tau, L, a, b, z):
-    """The weighed response whose two norms are equal, by bisection over s. Modifies ``z``."""
+    """``weighed`` at the s where the two returned numbers are equal, by bisection; arguments as there."""
     low, high = 0.0, 1.0
     for _ in range(HALVINGS):
         s = 0.5 * (low + high)
@@ -93,9 +111,10 @@ def balance(values, tau, L, a, b, z):
 
 
 def narrow(values, U, theta, aim, tau, L, z):
-    """argmax <aim, z> over ||z|| <= L, ||z||_P <= tau, <theta, z> <= 0. Modifies ``z`` (d,).
+    """z = argmax <aim, z> over ||z|| <= L, ||z||_P <= tau, <theta, z> <= 0; ``z`` (d,) in place.
 
-    values, U the eigenbasis of P; tau > 0.  The zero vector where aim is a positive multiple of theta.
+    values, U  eigenvalues and eigenvectors of P, from ``spectrum``;  tau > 0
+    z is the zero vector where aim is a positive multiple of theta.
     """
     d = z.shape[0]
     a, b, x = np.zeros(d), np.zeros(d), np.zeros(d)
@@ -116,11 +135,14 @@ def narrow(values, U, theta, aim, tau, L, z):
 
 
 def evade(g, s, p, x, theta_star, alpha, z, aim, out, decide=gates.decide):
-    """Turn the ball response in ``z`` into the exact evasion; returns False (z kept) if not worth it.
+    """Turn the ball response in ``z`` into the exact evasion; False (z kept) if that does not pay.
 
-    ``aim`` (d,) is what the ball response aimed at.  The largest width that the gate leaves shut is
-    found by bisection on the gate's own rule, so the gate must look at nothing but the width.
-    Modifies ``z`` and ``out`` (d,).
+    It pays where more than a share of WORTH of the payoff is kept.  The largest width at which the
+    gate does not buy is found by bisection on the gate's own rule ``decide``, so the gate must look at
+    nothing but the width.
+
+    aim  (d,) what the ball response aimed at;  other arguments as ``followers.evade``
+    Modifies ``z`` and the buffer ``out`` (d,).
     """
     values, U = spectrum(s.P)
     widest = g.L * math.sqrt(values.max())
