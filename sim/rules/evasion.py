@@ -1,8 +1,11 @@
-"""The exact evader: the worst vector that a gate on the width leaves shut.
+"""Evaders: the worst vector that a gate leaves shut, exactly for gates on the width, cheaply for all.
 
-    max <aim, z>   over   ||z|| <= L,  ||z||_P <= tau,  <theta_hat, z> <= 0
+``evade_along_rays`` scales the ball response along its ray, or tilts it away from theta_hat, until the
+gate's own rule stays shut.  ``evade_exactly`` solves
 
-is a cone program whose two ellipsoids weigh into one: with W_s = (1 - s) I/L^2 + s P/tau^2,
+    max <aim, z>   over   ||z|| <= L,  ||z||_P <= tau,  <theta_hat, z> <= 0,
+
+a cone program whose two ellipsoids weigh into one: with W_s = (1 - s) I/L^2 + s P/tau^2,
 z' W_s z <= 1 holds for every feasible z, and the least of these upper bounds over s in [0, 1] is
 attained (strong duality).  In P's eigenbasis W_s is diagonal, the half-space costs one projection
 (z = W_s^-1 (aim - kappa theta_hat)), and the best s balances ||z||/L against ||z||_P/tau, which is
@@ -16,11 +19,76 @@ import math
 
 import numpy as np
 
-from sim.rules import followers, gates, learners
+from sim.rules import codes, gates, leader, learners
 
+TILTS = 8
+BISECTIONS = 30
+WORTH = 0.01  # an evasion that keeps less of the payoff than this share is not worth making
 SWEEPS = 30
 HALVINGS = 80
 PARALLEL = 1e-9  # sine below which aim counts as a multiple of theta_hat, as in the ball response
+
+
+def stays_shut(g, p, x, alpha, width, gap, scale, decide=gates.decide):
+    """Would the gate stay shut if the vector were shrunk to ``scale`` times itself?"""
+    w = scale * width
+    factor = 1.0 if g.leader == codes.GREEDY else 2.0
+    view = leader.View(0, 1, w, scale * gap, factor * alpha * w, max(alpha * w - scale * gap, 0.0))
+    return not decide(g, p, gates.signal(g, view, x.t, w * w, 1.0, x.scheduled, 0.0))[0]
+
+
+def shut_scale(g, p, x, alpha, width, gap, decide=gates.decide):
+    """Largest scale in [0, 1] at which the gate stays shut, by bisection (to 2^-30)."""
+    if stays_shut(g, p, x, alpha, width, gap, 1.0, decide):
+        return 1.0
+    low, high = 0.0, 1.0
+    for _ in range(BISECTIONS):
+        mid = 0.5 * (low + high)
+        if stays_shut(g, p, x, alpha, width, gap, mid, decide):
+            low = mid
+        else:
+            high = mid
+    return low
+
+
+def shrink_to(v, L):
+    """Scale v back to norm L if it is longer. Modifies ``v``."""
+    norm = math.sqrt(learners.dot(v, v))
+    if norm > L:
+        for i in range(v.shape[0]):
+            v[i] *= L / norm
+
+
+def evade_along_rays(g, s, p, x, theta_star, alpha, z, candidate, out, decide=gates.decide):
+    """Turn the ball response in ``z`` into an evasion; returns False (z kept) if none is worth it.
+
+    Candidates in order: z scaled along its ray, then z tilted towards -theta_hat by a sine of
+    j/TILTS (for gates that look at the gap);
+    ``decide`` is the gate's rule.  Modifies ``z``, ``candidate`` and ``out`` (d,).
+    """
+    theta = s.theta[:, 0]
+    norm = math.sqrt(learners.dot(theta, theta))
+    target = WORTH * abs(learners.dot(theta_star, z))
+    for j in range(TILTS):
+        if j > 0 and norm == 0.0:
+            return False
+        sine = j / TILTS
+        for i in range(z.shape[0]):
+            candidate[i] = math.sqrt(1.0 - sine * sine) * z[i]
+            if j > 0:
+                candidate[i] -= sine * g.L * theta[i] / norm
+        shrink_to(candidate, g.L)
+        payoff = learners.dot(theta_star, candidate)
+        if j == 0:
+            payoff = abs(payoff)  # a tie goes against the leader on either side
+        gap = max(-learners.dot(theta, candidate), 0.0)
+        width = math.sqrt(learners.square_width(s.P, candidate, out))
+        scale = shut_scale(g, p, x, alpha, width, gap, decide)
+        if scale * payoff > target:
+            for i in range(z.shape[0]):
+                z[i] = scale * candidate[i]
+            return True
+    return False
 
 
 def rotate(A, U, p, q):
@@ -115,7 +183,7 @@ def narrow(values, U, theta, aim, tau, L, z):
             z[i] += U[i, k] * x[k] / size
 
 
-def evade(g, s, p, x, theta_star, alpha, z, aim, out, decide=gates.decide):
+def evade_exactly(g, s, p, x, theta_star, alpha, z, aim, out, decide=gates.decide):
     """Turn the ball response in ``z`` into the exact evasion; returns False (z kept) if not worth it.
 
     ``aim`` (d,) is what the ball response aimed at.  The largest width that the gate leaves shut is
@@ -124,7 +192,7 @@ def evade(g, s, p, x, theta_star, alpha, z, aim, out, decide=gates.decide):
     """
     values, U = spectrum(s.P)
     widest = g.L * math.sqrt(values.max())
-    tau = widest * followers.shut_scale(g, p, x, alpha, widest, 0.0, decide)
+    tau = widest * shut_scale(g, p, x, alpha, widest, 0.0, decide)
     if tau >= widest:
         return True
     if tau <= 0.0:
@@ -133,9 +201,9 @@ def evade(g, s, p, x, theta_star, alpha, z, aim, out, decide=gates.decide):
     narrow(values, U, s.theta[:, 0], aim, tau, g.L, response)
     gap = max(-learners.dot(s.theta[:, 0], response), 0.0)
     width = math.sqrt(learners.square_width(s.P, response, out))
-    scale = followers.shut_scale(g, p, x, alpha, width, gap, decide)
+    scale = shut_scale(g, p, x, alpha, width, gap, decide)
     payoff = scale * abs(learners.dot(theta_star, response))
-    if payoff <= followers.WORTH * abs(learners.dot(theta_star, z)):
+    if payoff <= WORTH * abs(learners.dot(theta_star, z)):
         return False
     for i in range(z.shape[0]):
         z[i] = scale * response[i]

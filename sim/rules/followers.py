@@ -6,19 +6,52 @@ the zero vector in an order that does not depend on which is gold.  Best respons
 in the plane of theta_hat and theta*, which is an unstable manifold, so that rounding errors would
 decide how many dimensions are explored; a tremble of 1e-3 decides it on every machine alike.
 It also settles the case theta* parallel to theta_hat, where every response is worth 0.  ``ball``
-and ``evader`` know theta* and the commitment; the evader's is the cheap version, which scales z
-along the ray or tilts it away from theta_hat until the gate stays shut; a gate's coin is hidden
-from it.
+and ``evader`` know theta* and the commitment, never a gate's coin; the evader turns the ball response
+into a vector that the gate leaves shut (``evasion``).
+
+A follower is one row of ``TRAITS`` and one branch of ``choose`` (on a pool) or ``rounds.respond`` (free).
 """
 
 import math
+from typing import NamedTuple
 
-from sim.rules import codes, gates, learners
+from sim.rules import codes, learners
 from sim.rules.leader import TIE
 
-TILTS = 8
-BISECTIONS = 30
-WORTH = 0.01  # an evasion that keeps less of the payoff than this share is not worth making
+
+class Traits(NamedTuple):
+    """What the rest of the program may ask about a follower.
+
+    game    "pool" (it chooses alternatives), "free" (it draws the vector itself) or "recorded"
+    greedy  its best response is derived for the greedy leader
+    swept   a free follower of the standard sweeps; the others plan or follow a script
+    """
+
+    name: str
+    game: str
+    greedy: bool = False
+    swept: bool = False
+
+
+TRAITS = (
+    Traits("iid", "pool"),
+    Traits("hard_negative", "pool"),
+    Traits("best_response", "pool"),
+    Traits("ball", "free", greedy=True, swept=True),
+    Traits("evader", "free", greedy=True, swept=True),
+    Traits("hard_instance", "free", swept=True),
+    Traits("all", "recorded"),
+    Traits("patient", "free", greedy=True),
+    Traits("schedule", "free"),
+    Traits(codes.PLUGIN, ""),  # a user's: the last row; the context says which game it plays
+)
+KINDS = tuple(t.name for t in TRAITS)  # a follower's code is its place
+FOLLOWERS = KINDS[:-1]  # those that are built in
+TRAITS_OF = dict(zip(KINDS, TRAITS, strict=True))
+IID, HARD_NEGATIVE, BEST_RESPONSE, BALL, EVADER, HARD_INSTANCE, ALL_SHOWN, PATIENT, SCHEDULE, PLUGIN = range(len(KINDS))
+POOL = tuple(t.name for t in TRAITS if t.game == "pool")
+FREE = tuple(t.name for t in TRAITS if t.game == "free")
+SWEPT = tuple(t.name for t in TRAITS if t.swept)  # free followers that the sweeps play
 
 
 def ascend(shown):
@@ -79,10 +112,10 @@ def choose(g, scores, payoffs, gold, keys, shown):
     Modifies ``keys`` and ``shown``.
     """
     forced = -1
-    if g.follower != codes.IID:
+    if g.follower != IID:
         for k in range(keys.shape[0]):
             keys[k] = -scores[k]
-    if g.follower == codes.BEST_RESPONSE:
+    if g.follower == BEST_RESPONSE:
         forced = worst_pick(scores, payoffs, gold, g.M)
         if forced >= 0:
             for k in range(keys.shape[0]):
@@ -116,73 +149,6 @@ def tremble(theta_star, size, u, aim):
     scale = size * math.sqrt(learners.dot(theta_star, theta_star) / aim.shape[0])
     for i in range(aim.shape[0]):
         aim[i] = theta_star[i] + scale * u[i]
-
-
-def stays_shut(g, p, x, alpha, width, gap, scale, decide=gates.decide):
-    """Would the gate stay shut if the vector were shrunk to ``scale`` times itself?"""
-    w = scale * width
-    factor = 1.0 if g.leader == codes.GREEDY else 2.0
-    latency = factor * alpha * w
-    if g.latency == codes.REGRET:
-        latency = max(alpha * w - scale * gap, 0.0)
-    certified = 1 if alpha * w <= scale * gap else 0
-    gain = math.log1p(w * w)
-    seen = gates.Signal(x.t, latency, w, gain, scale * gap, certified, 1.0, x.scheduled, 0.0)
-    return not decide(g, p, seen)[0]
-
-
-def shut_scale(g, p, x, alpha, width, gap, decide=gates.decide):
-    """Largest scale in [0, 1] at which the gate stays shut, by bisection (to 2^-30)."""
-    if stays_shut(g, p, x, alpha, width, gap, 1.0, decide):
-        return 1.0
-    low, high = 0.0, 1.0
-    for _ in range(BISECTIONS):
-        mid = 0.5 * (low + high)
-        if stays_shut(g, p, x, alpha, width, gap, mid, decide):
-            low = mid
-        else:
-            high = mid
-    return low
-
-
-def shrink_to(v, L):
-    """Scale v back to norm L if it is longer. Modifies ``v``."""
-    norm = math.sqrt(learners.dot(v, v))
-    if norm > L:
-        for i in range(v.shape[0]):
-            v[i] *= L / norm
-
-
-def evade(g, s, p, x, theta_star, alpha, z, candidate, out, decide=gates.decide):
-    """Turn the ball response in ``z`` into an evasion; returns False (z kept) if none is worth it.
-
-    Candidates in order: z scaled along its ray, then z tilted towards -theta_hat by a sine of
-    j/TILTS (for gates that look at the gap);
-    ``decide`` is the gate's rule.  Modifies ``z``, ``candidate`` and ``out`` (d,).
-    """
-    theta = s.theta[:, 0]
-    norm = math.sqrt(learners.dot(theta, theta))
-    target = WORTH * abs(learners.dot(theta_star, z))
-    for j in range(TILTS):
-        if j > 0 and norm == 0.0:
-            return False
-        sine = j / TILTS
-        for i in range(z.shape[0]):
-            candidate[i] = math.sqrt(1.0 - sine * sine) * z[i]
-            if j > 0:
-                candidate[i] -= sine * g.L * theta[i] / norm
-        shrink_to(candidate, g.L)
-        payoff = learners.dot(theta_star, candidate)
-        if j == 0:
-            payoff = abs(payoff)  # a tie goes against the leader on either side
-        gap = max(-learners.dot(theta, candidate), 0.0)
-        width = math.sqrt(learners.square_width(s.P, candidate, out))
-        scale = shut_scale(g, p, x, alpha, width, gap, decide)
-        if scale * payoff > target:
-            for i in range(z.shape[0]):
-                z[i] = scale * candidate[i]
-            return True
-    return False
 
 
 def hard(t, L, z):
