@@ -11,7 +11,7 @@ WIDTH, ROW = 5.4, 0.27  # inches
 MOST = 12.0  # longest interval drawn, in units of the spread of the estimates: beyond it only says "open"
 
 
-def draw(frame: pd.DataFrame, x: str, guides: tuple[float, ...] = (), mark: str = "own") -> Figure:
+def draw(frame: pd.DataFrame, x: str, guides: tuple[float, ...] = (), mark: str = "plugin") -> Figure:
     """A dot and an interval for each row of (label, estimate, low, high), in the frame's order from the top.
 
     ``guides`` are vertical lines; the row called ``mark`` stands out.  Intervals that are not finite are cut at the

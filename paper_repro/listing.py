@@ -3,7 +3,7 @@
 from figures.gallery import FAMILIES
 from paper_repro.catalogue import STUDIES
 from sim import sweeps, tiers
-from sim.rules import codes
+from sim.rules import followers, gates
 from theory.claims import LEDGER
 
 
@@ -16,6 +16,6 @@ def lines() -> list[str]:
     out += [f"study  {study}" for study in STUDIES]
     out += [f"claim  {claim.id:<12} {claim.statement} [{claim.origin}; {claim.kind}]" for claim in LEDGER]
     out += [f"figure {name:<12} {family.title}" for name, family in FAMILIES.items()]
-    out.append("gates      " + " ".join(g for g in codes.GATES if not g.startswith("control")))
-    out.append("followers  " + " ".join(codes.FOLLOWERS))
+    out.append("gates      " + " ".join(g for g in gates.GATES if not g.startswith("control")))
+    out.append("followers  " + " ".join(followers.FOLLOWERS))
     return out

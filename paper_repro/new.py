@@ -5,7 +5,7 @@ from pathlib import Path
 
 from jinja2 import Environment, PackageLoader, StrictUndefined
 
-from sim.own import NAMES
+from sim.plugins import NAMES
 
 KINDS = tuple(NAMES)
 

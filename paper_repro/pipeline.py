@@ -18,6 +18,7 @@ from paper_repro.store import DamagedCache, Store
 from sim import engine, table
 from sim.files import write_atomic
 from sim.runlog import RunLog
+from sim.setup import is_idle
 from sim.spec import RunSpec
 from theory import claims
 
@@ -76,7 +77,7 @@ def simulate(plan: Plan, out: Path, place: backend.Where) -> Results:
         mine = [(j, *logs[j.spec.key()]) for j in plan.jobs if j.sweep == name]
         tables[name] = table.from_logs([(job.run, log) for job, log, _ in mine])
         seconds_of[name] = sum(seconds for _, _, seconds in mine)
-        idle = {job.spec.gate.kind for job, log, _ in mine if engine.is_idle(job.spec, log.setup)}
+        idle = {job.spec.gate.kind for job, log, _ in mine if is_idle(log.setup)}
         if idle:
             kinds = ", ".join(sorted(idle))
             print(f"note: {kinds} can never open in some of {name} (B too small against d)", flush=True)

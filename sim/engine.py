@@ -7,13 +7,15 @@ any number of threads or processes.
 import warnings
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
+from types import ModuleType
 
 import numpy as np
 
-from sim import loop, own, recorded
-from sim.rules import codes, draws, gates, log, rounds, streams
+from sim import game, loop, plugins, recorded
+from sim.rules import codes, draws, gates, learners, log, rounds, streams
 from sim.runlog import RunLog
-from sim.setup import Setup, build, never_opens
+from sim.setup import Setup, build, idle_text, is_idle
+from sim.sources import Compiler, PluginError
 from sim.spec import RunSpec
 
 _ADVICE = {
@@ -31,37 +33,31 @@ class IdleGate(UserWarning):
 
 
 class NotCompiled(UserWarning):
-    """A part of the user's own that Numba cannot compile is played in the plain loop, slower."""
+    """A user's part that Numba cannot compile is played in the plain loop, slower."""
 
 
 def play(spec: RunSpec, *, first: int = 0, compiled: bool = True, watch=None) -> RunLog:
     """Play replications first, first + 1, ... of a configuration.
 
     ``compiled`` = False plays the plain loop: the same decisions on the same draws, slower; it alone
-    can be watched, and only in a game (``loop.play_game``).  A part of the user's own (``sim.own``) that is
-    a class or that Numba cannot compile is played so too; the latter with a NotCompiled warning.
-    Raises EngineError on a bad status, own.OwnError where a user's part raises, ValueError for a run that
-    cannot be watched, and what ``recorded.load`` raises on a bad file.
+    can be watched, and only in a game (``game.game``).  A user's part (``sim.plugins``) that is a class or
+    that Numba cannot compile is played so too; the latter with a NotCompiled warning.
+    Raises EngineError on a bad status, sources.PluginError where a user's part raises, ValueError for a run
+    that cannot be watched, and what ``recorded.load`` raises on a bad file.
     """
     g, data = setup_of(spec), data_of(spec)
     if watch is not None and (compiled or data is not None):
         raise ValueError("watch: only the plain loop of a game can be watched; give compiled=False, no recorded file")
-    if is_idle(spec, g):
-        warnings.warn(
-            f"{spec.gate.kind} never opens with B = {g.B} in d = {g.d} dimensions (D_B/B >= log(1 + L^2/lam)); "
-            "use more labels, fewer dimensions, or llf_self_paced",
-            IdleGate,
-            stacklevel=2,
-        )
-    reps = range(first, first + spec.replications)
-    if data is None:
-        return RunLog(spec, g, [_play_game(spec, g, rep, compiled, watch) for rep in reps])
-    return RunLog(spec, g, [_play_recorded(spec, g, data, rep, compiled) for rep in reps])
-
-
-def is_idle(spec: RunSpec, g: Setup) -> bool:
-    """Whether the run's gate is a potential gate that can never open."""
-    return spec.gate.kind in ("llf_fixed", "llf_paced") and never_opens(g.B, g.d, g.lam, g.L)
+    if is_idle(g):
+        warnings.warn(idle_text(g), IdleGate, stacklevel=2)
+    rows = []
+    for rep in range(first, first + spec.replications):
+        with _blaming(spec, rep):
+            if data is None:
+                rows.append(_play_game(spec, g, rep, compiled, watch))
+            else:
+                rows.append(_play_recorded(spec, g, data, rep, compiled))
+    return RunLog(spec, g, rows)
 
 
 def data_of(spec: RunSpec) -> recorded.Recorded | None:
@@ -89,10 +85,10 @@ def _hindsight(latencies: np.ndarray, B: int) -> np.ndarray:
 def _with_plan(g: Setup, run) -> np.ndarray:
     """Run once; the offline reference first collects latencies with every label bought."""
     nothing, empty = np.zeros(0, dtype=np.int64), np.zeros(0)
-    if g.gate != codes.LLF_ORACLE:
+    if g.gate != gates.LLF_ORACLE:
         return run(g, nothing, empty)
     latencies = np.zeros(g.T)
-    run(g._replace(gate=codes.ALWAYS, B=g.T), nothing, latencies)
+    run(g._replace(gate=gates.ALWAYS, B=g.T), nothing, latencies)
     return run(g, _hindsight(latencies, g.B), empty)
 
 
@@ -102,51 +98,57 @@ def _checked(status: int, spec: RunSpec, rep: int) -> None:
 
 
 def _sources(spec: RunSpec) -> dict[str, str]:
-    """kind -> source of the parts that are the user's own."""
-    kinds = {own.GATE: spec.gate.kind, own.FOLLOWER: spec.follower.kind, own.LEARNER: spec.learner.kind}
-    paths = {own.GATE: spec.gate.path, own.FOLLOWER: spec.follower.path, own.LEARNER: spec.learner.path}
-    return {kind: paths[kind] for kind, name in kinds.items() if name == codes.OWN}
+    """kind -> source of the parts that are the user's."""
+    gate, follower, learner = spec.gate, spec.follower, spec.learner
+    parts = ((plugins.GATE, gate), (plugins.FOLLOWER, follower), (plugins.LEARNER, learner))
+    return {kind: part.path for kind, part in parts if part.kind == codes.PLUGIN}
 
 
 @contextmanager
 def _blaming(spec: RunSpec, rep: int) -> Iterator[None]:
-    """Whatever a user's part raises becomes one OwnError that names it."""
+    """Whatever a user's part raises becomes one PluginError that names it."""
     try:
         yield
-    except (own.OwnError, EngineError):
+    except (PluginError, EngineError):
         raise
     except Exception as error:
-        mine = ", ".join(_sources(spec).values())
-        if not mine:
+        files = ", ".join(_sources(spec).values())
+        if not files:
             raise
-        raise own.OwnError(
-            f"{mine}: {type(error).__name__}: {error} (replication {rep} of seed {spec.seed})"
+        raise PluginError(
+            f"{files}: {type(error).__name__}: {error} (replication {rep} of seed {spec.seed})"
         ) from error
 
 
-def parts_of(spec: RunSpec, g: Setup, jit: Callable | None = None) -> rounds.Parts:
-    """The game's rules; ``jit`` compiles the user's own functions."""
-    mine = _sources(spec)
-    rule = own.gate(mine[own.GATE], g, jit) if own.GATE in mine else gates.BUILT_IN
+def parts_of(spec: RunSpec, g: Setup, compiler: Compiler | None = None) -> rounds.Parts:
+    """The game's rules; a ``compiler`` compiles the user's functions."""
+    paths = _sources(spec)
+    rule = plugins.gate(paths[plugins.GATE], g, compiler) if plugins.GATE in paths else gates.BUILT_IN
     parts = rounds.BUILT_IN._replace(decide=rule.decide, settle=rule.settle)
-    if own.FOLLOWER in mine:
+    if plugins.FOLLOWER in paths:
         free = g.context == codes.FREE
-        follower = own.follower(mine[own.FOLLOWER], free, jit)
+        follower = plugins.follower(paths[plugins.FOLLOWER], free, compiler)
         parts = parts._replace(respond=follower) if free else parts._replace(choose=follower)
     return parts
 
 
-def _kernel(spec: RunSpec, choose: Callable, args: tuple) -> Callable | None:
-    """The compiled run, from ``choose(jit)``; None where a part of the user's own must be played plainly."""
+def rule_of(spec: RunSpec, g: Setup, compiler: Compiler | None = None) -> gates.Rule:
+    """The gate's rule alone."""
+    parts = parts_of(spec, g, compiler)
+    return gates.Rule(parts.decide, parts.settle)
+
+
+def _kernel(spec: RunSpec, choose: Callable[[ModuleType], Callable], args: tuple) -> Callable | None:
+    """The compiled run, from ``choose(kernels)``; None where a user's part must be played plainly."""
     from sim import kernels
 
-    mine = _sources(spec)
-    if not all(own.compilable(source, kind) for kind, source in mine.items()):
+    paths = _sources(spec)
+    if not all(plugins.compilable(source, kind) for kind, source in paths.items()):
         return None
-    kernel = choose(kernels.jit)
-    reason = kernels.refusal(kernel, args) if mine else ""
+    kernel = choose(kernels)
+    reason = kernels.refusal(kernel, args) if paths else ""
     if reason:
-        files = ", ".join(mine.values())
+        files = ", ".join(paths.values())
         warnings.warn(f"{files} is played in the plain loop: {reason}", NotCompiled, stacklevel=2)
         return None
     return kernel
@@ -164,23 +166,18 @@ def world_of(spec: RunSpec, g: Setup, rep: int) -> tuple[streams.Process, np.nda
 
 
 def _play_game(spec: RunSpec, g: Setup, rep: int, compiled: bool, watch=None) -> np.ndarray:
-    process, keys, truth = world_of(spec, g, rep)
-    record = _record(spec)
+    world, record = world_of(spec, g, rep), _record(spec)
 
     def run(g: Setup, plan: np.ndarray, latencies: np.ndarray) -> np.ndarray:
         rows = np.zeros((len(record), log.WIDTH))
-        given = (g, process, keys, truth, record, plan, latencies)
-        if compiled:
-            from sim import kernels
+        given = (g, *world, record, plan, latencies, rows)
+        kernel = _kernel(spec, lambda k: k.game_of(parts_of(spec, g, k.jit)), given) if compiled else None
+        if kernel is None:
+            kernel = game.game(parts_of(spec, g), loop.finite, watch)
+        _checked(kernel(*given), spec, rep)
+        return rows
 
-            kernel = _kernel(spec, lambda jit: kernels.game_of(parts_of(spec, g, jit)), (*given, rows))
-            if kernel is not None:
-                _checked(kernel(*given, rows), spec, rep)
-                return rows
-        return loop.play_game(*given, watch, parts_of(spec, g))
-
-    with _blaming(spec, rep):
-        return _with_plan(g, run)
+    return _with_plan(g, run)
 
 
 def _play_recorded(spec: RunSpec, g: Setup, data: recorded.Recorded, rep: int, compiled: bool) -> np.ndarray:
@@ -192,32 +189,20 @@ def _play_recorded(spec: RunSpec, g: Setup, data: recorded.Recorded, rep: int, c
 
     def run(g: Setup, plan: np.ndarray, latencies: np.ndarray) -> np.ndarray:
         rows = np.zeros((len(record), log.WIDTH))
-        rest = (keys, record, plan, latencies)
-        if compiled:
-            from sim import kernels
+        s = learners.start(g.d, g.N, g.lam)
+        given = (g, s, X, y, X_test, y_test, keys, record, plan, latencies, np.zeros(g.d), rows)
+        kernel = _kernel(spec, lambda k: k.recorded_of(rule_of(spec, g, k.jit)), given) if compiled else None
+        if kernel is None:
+            kernel = loop.recorded_run(*learner_of(spec, g, X_test, y_test), rule_of(spec, g))
+        _checked(kernel(*given), spec, rep)
+        return rows
 
-            kernel = _kernel(
-                spec, lambda jit: kernels.recorded_of(rule_of(spec, g, jit)), (g, X, y, X_test, y_test, *rest, rows)
-            )
-            if kernel is not None:
-                _checked(kernel(g, X, y, X_test, y_test, *rest, rows), spec, rep)
-                return rows
-        learner, accuracy = learner_of(spec, g, X_test, y_test)
-        return loop.play_recorded(g, learner, X, y, accuracy, *rest, rule_of(spec, g))
-
-    with _blaming(spec, rep):
-        return _with_plan(g, run)
-
-
-def rule_of(spec: RunSpec, g: Setup, jit: Callable | None = None) -> gates.Rule:
-    """The gate's rule alone."""
-    parts = parts_of(spec, g, jit)
-    return gates.Rule(parts.decide, parts.settle)
+    return _with_plan(g, run)
 
 
 def learner_of(spec: RunSpec, g: Setup, X_test: np.ndarray, y_test: np.ndarray) -> tuple[loop.Learner, Callable]:
     """The plain loop's learner and how it is evaluated."""
-    if spec.learner.kind == codes.OWN:
-        mine = own.OwnLearner(spec.learner.path, g.d, g.N, g.lam)
-        return mine, lambda s: mine.accuracy(X_test, y_test)
+    if spec.learner.kind == codes.PLUGIN:
+        plugin = plugins.PluginLearner(spec.learner.path, g.d, g.N, g.lam)
+        return plugin, lambda s: plugin.accuracy(X_test, y_test)
     return loop.OvaRidge(g.d, g.N, g.lam, g.refresh), lambda s: rounds.accuracy(s, X_test, y_test)

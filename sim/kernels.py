@@ -8,6 +8,7 @@ edits in other files.  Kernels neither check nor raise: they return a status cod
 import functools
 import math
 import os
+import types
 from pathlib import Path
 
 import numba
@@ -17,7 +18,7 @@ import numba.core.errors
 import numpy as np
 from numba.extending import overload, register_jitable
 
-from sim import version
+from sim import game, version
 from sim.rules import codes, draws, evasion, followers, gates, leader, learners, log, planners, rounds, streams
 
 CACHE = Path(os.environ.get("XDG_CACHE_HOME") or Path.home() / ".cache") / "budgeted-stackelberg"
@@ -26,46 +27,42 @@ if "NUMBA_CACHE_DIR" not in os.environ:
 
 # Rules of every round, copied into the run: their arguments are tuples of arrays, and handing those over
 # costs more than the arithmetic.  Those that return numbers only do not count references either.
-_NUMBERS = (
-    (
-        learners,
-        ("dot", "dots", "row_dots", "matvec", "weigh", "square_width", "theory_radius", "radius", "confidence_ratio"),
-    ),
-    (leader, ("score", "pick_against", "assess", "assess_classes")),
-    (gates, ("share_below", "paced_threshold", "confidence_rule", "schedule_rule", "is_scheduled", "decide")),
-    (followers, ("ascend", "smallest", "worst_pick", "choose", "tremble", "hard")),
-    (streams, ("component", "fill_pool")),
-    (log, ("blank", "advance", "write")),
-    (rounds, ("gate_coin", "leak", "leak_of_class", "payoffs_of", "lay_out", "signal", "noise", "compare")),
-)
-_ARRAYS = (
-    (draws, ("mix", "bits", "uniform", "bell", "gaussian")),
-    (learners, ("update", "absorb")),
-    (gates, ("settle",)),
-    (rounds, ("present", "buy")),
-)
-# Called: copies of these would only cost compile time.
-_CALLED = (
-    (learners, ("zeros", "start", "rebuild", "inverse_error")),
-    (gates, ("open_purse",)),
-    (followers, ("ball", "stays_shut", "shut_scale", "shrink_to", "evade")),
-    (evasion, ("rotate", "spectrum", "weighed", "balance", "narrow", "evade")),
-    (planners, ("replay", "factor", "solve", "normalise", "priced", "remove", "aside", "patient")),
-    (rounds, ("workspace", "respond", "accuracy")),
-)
-KNOWN = frozenset(getattr(m, name) for table in (_NUMBERS, _ARRAYS, _CALLED) for m, names in table for name in names)
+_NUMBERS = {
+    learners: "dot dots row_dots matvec weigh square_width theory_radius radius confidence_ratio",
+    leader: "score pick_against assess assess_classes",
+    gates: "signal coin share_below paced_threshold confidence_rule schedule_rule decide",
+    followers: "ascend smallest worst_pick choose tremble hard",
+    streams: "component fill_pool",
+    log: "blank advance write",
+    rounds: "surprise surprise_of_class payoffs_of lay_out noise compare",
+}
+_ARRAYS = {
+    draws: "mix bits uniform bell gaussian",
+    learners: "update absorb",
+    gates: "settle",
+    rounds: "present buy meet meet_class predict_class learn_class",
+}
+_OVERLOADED = {draws.fill_bell, draws.fill_uniform, draws.uniform_at}  # compiled from another text, below
 _BORROW = dict(_nrt=False) if hasattr(numba.core.cpu.CPUTargetOptions, "_nrt") else {}
 
 
-def _register(table, **options):
-    for module, names in table:
-        for name in names:
-            register_jitable(**options)(getattr(module, name))
+def _rules() -> dict[types.FunctionType, str]:
+    """Every plain function of ``sim.rules``, and how it enters a run: "numbers", "arrays", or "called" (copies
+    of these would only cost compile time)."""
+    found = dict[types.FunctionType, str]()
+    for module in (codes, draws, streams, learners, leader, gates, followers, evasion, planners, rounds, log):
+        for name, rule in vars(module).items():
+            if isinstance(rule, types.FunctionType) and rule.__module__ == module.__name__ and rule not in _OVERLOADED:
+                copied = {how: name in table.get(module, "").split() for how, table in _COPIED.items()}
+                found[rule] = next((how for how, yes in copied.items() if yes), "called")
+    return found
 
 
-_register(_NUMBERS, forceinline=True, **_BORROW)
-_register(_ARRAYS, forceinline=True)
-_register(_CALLED, forceinline=False)
+_COPIED = {"numbers": _NUMBERS, "arrays": _ARRAYS}
+_OPTIONS = {"numbers": dict(forceinline=True, **_BORROW), "arrays": dict(forceinline=True), "called": dict(forceinline=False)}
+KNOWN = _rules()
+for _rule, _how in KNOWN.items():
+    register_jitable(**_OPTIONS[_how])(_rule)
 
 
 @overload(draws.fill_bell)
@@ -94,87 +91,27 @@ def _uniform_at(key, n):
 INVERSE_TOLERANCE = 1e-8
 
 
-def _status(s, tally):
+def _status(g, s, tally):
     if not (math.isfinite(tally.regret) and math.isfinite(s.psi)):
         return codes.NOT_FINITE
-    if learners.inverse_error(s) > INVERSE_TOLERANCE:
+    if not g.wrong and learners.inverse_error(s) > INVERSE_TOLERANCE:
         return codes.INVERSE_LOST
     return codes.OK
 
 
-def _game(decide, settle, choose, respond):
-    """The run of a game with these parts.  A closure, because Numba compiles functions that it finds in a
-    closure into the run, and can keep the result on disk."""
-
-    def play_game(g, process, keys, theta_star, record, schedule, latencies, rows):
-        s, p, w = learners.start(g.d, 1, g.lam), gates.open_purse(g), rounds.workspace(g)
-        tally = log.blank(learners.confidence_ratio(s, theta_star, learners.radius(g, s.psi), w.z, w.out))
-        r = 0
-        for t in range(g.T):
-            alpha = learners.radius(g, s.psi)
-            scheduled = schedule[t] if schedule.shape[0] > 0 else 0
-            gold = rounds.present(g, process, keys, t, s, p, alpha, theta_star, scheduled, w, decide, choose, respond)
-            pick = leader.pick_against(w.scores, w.payoffs, w.shown)
-            v = leader.assess(g, s, w.Phi, w.means, w.shown, pick, alpha, w.z, w.out)
-            luck, leak = rounds.gate_coin(g, keys, t), rounds.leak(g, keys, t, w)
-            x = rounds.signal(g, v, t, v.width * v.width, luck, scheduled, leak)
-            bought, reason, threshold = decide(g, p, x)
-            regret = w.payoffs[gold] - w.payoffs[pick]
-            ratio = tally.conf_ratio
-            if bought:
-                s = rounds.buy(g, s, v, keys, t, w)
-                ratio = learners.confidence_ratio(s, theta_star, learners.radius(g, s.psi), w.z, w.out)
-            p = settle(g, p, x, reason, s.psi)
-            tally = log.advance(tally, v, x, regret, bought, reason, threshold, alpha, ratio)
-            if latencies.shape[0] > 0:
-                latencies[t] = x.latency
-            if t + 1 == record[r]:
-                log.write(rows[r], t, tally, s, alpha, np.nan)
-                r += 1
-        return codes.OK if g.wrong else _status(s, tally)
-
-    return play_game
+def _itself(s):
+    return s
 
 
-def _recorded(decide, settle):
-    """The run of a recorded stream with this gate."""
-
-    def play_recorded(g, X, y, X_test, y_test, keys, record, schedule, latencies, rows):
-        s, p = learners.start(g.d, g.N, g.lam), gates.open_purse(g)
-        out, scores, one_hot = np.zeros(g.d), np.zeros(g.N), np.zeros(g.N)
-        tally = log.blank(np.nan)
-        r = 0
-        for t in range(g.T):
-            alpha = learners.radius(g, s.psi)
-            scheduled = schedule[t] if schedule.shape[0] > 0 else 0
-            for k in range(g.N):
-                scores[k] = learners.dot(X[t], s.theta[:, k])
-            w2 = learners.square_width(s.P, X[t], out)
-            v = leader.assess_classes(scores, w2, alpha)
-            leak = rounds.leak_of_class(g, v.pick, y[t])
-            luck = rounds.gate_coin(g, keys, t)
-            x = rounds.signal(g, v, t, w2, luck, scheduled, leak)
-            bought, reason, threshold = decide(g, p, x)
-            regret = 0.0 if v.pick == y[t] else 1.0
-            if bought:
-                one_hot[:] = 0.0
-                one_hot[y[t]] = 1.0
-                s = learners.update(s, X[t], one_hot, g.refresh, False, out)
-            p = settle(g, p, x, reason, s.psi)
-            tally = log.advance(tally, v, x, regret, bought, reason, threshold, alpha, np.nan)
-            if latencies.shape[0] > 0:
-                latencies[t] = x.latency
-            if t + 1 == record[r]:
-                log.write(rows[r], t, tally, s, alpha, rounds.accuracy(s, X_test, y_test))
-                r += 1
-        return _status(s, tally)
-
-    return play_recorded
+def _recorded(rule):
+    """The run of a recorded stream by the simulator's own learner."""
+    return game.recorded(rule, _itself, rounds.predict_class, rounds.learn_class, rounds.accuracy, _status)
 
 
 register_jitable(_status)
-play_game = numba.njit(cache=True, nogil=True)(_game(*rounds.BUILT_IN))
-play_recorded = numba.njit(cache=True, nogil=True)(_recorded(*gates.BUILT_IN))
+register_jitable(_itself)
+play_game = numba.njit(cache=True, nogil=True)(game.game(rounds.BUILT_IN, _status))
+play_recorded = numba.njit(cache=True, nogil=True)(_recorded(gates.BUILT_IN))
 
 
 jit = numba.njit(nogil=True)
@@ -188,13 +125,13 @@ def _compilable(part):
 @functools.lru_cache(maxsize=32)
 def game_of(parts):
     """The compiled run of a game with ``parts`` (rounds.Parts); a user's are compiled at the first call."""
-    return play_game if parts == rounds.BUILT_IN else jit(_game(*map(_compilable, parts)))
+    return play_game if parts == rounds.BUILT_IN else jit(game.game(tuple(map(_compilable, parts)), _status))
 
 
 @functools.lru_cache(maxsize=32)
 def recorded_of(rule):
     """The compiled run of a recorded stream with a gate ``rule`` (gates.Rule)."""
-    return play_recorded if rule == gates.BUILT_IN else jit(_recorded(*map(_compilable, rule)))
+    return play_recorded if rule == gates.BUILT_IN else jit(_recorded(tuple(map(_compilable, rule))))
 
 
 def refusal(run, args):

@@ -1,16 +1,18 @@
 """One run in readable Python: the reference that the compiled run is checked against.
 
 ``play_game`` plays the simulated games, ``play_recorded`` a recorded stream with any learner
-that has ``predict(x) -> (scores (K,), ||psi||_P^2)`` and ``update(x, one_hot) -> None`` and
-``psi``; a fine-tuned model is such a learner.  Both return one row of ``log.COLUMNS`` for each
-recorded round.
+that has ``predict(x) -> (scores (K,), ||x||_P^2)``, ``update(x, one_hot) -> None`` and ``state()``; a
+fine-tuned model is such a learner.  Both return one row of ``log.COLUMNS`` for each recorded round.
 """
 
+import math
+from collections.abc import Callable
 from typing import Any, Protocol
 
 import numpy as np
 
-from sim.rules import gates, leader, learners, log, rounds
+from sim import game
+from sim.rules import codes, gates, learners, log, rounds
 from sim.setup import Setup
 
 
@@ -47,80 +49,46 @@ class OvaRidge:
         return self._s
 
 
+def finite(g, s, tally) -> int:
+    """How a plain run ends: NOT_FINITE where a regret or the information is no number (``codes``)."""
+    return codes.OK if math.isfinite(tally.regret) and math.isfinite(s.psi) else codes.NOT_FINITE
+
+
+def recorded_run(learner: Learner, evaluate: Callable[[Any], float], rule: gates.Rule = gates.BUILT_IN) -> Callable:
+    """``game.recorded`` around a learner that is an object (then ``s`` is what it knows at the start)."""
+
+    def learn(g, s, x, one_hot, out):
+        learner.update(x, one_hot.copy())
+        return learner.state()
+
+    return game.recorded(
+        rule,
+        lambda s: learner.state(),
+        lambda s, x, room, out: learner.predict(x),
+        learn,
+        lambda s, X, y: evaluate(s),
+        finite,
+    )
+
+
 def play_game(
     g: Setup, process, keys, theta_star, record, schedule, latencies, watch=None, parts=rounds.BUILT_IN
 ) -> np.ndarray:
-    """Play one simulated run; returns rows (len(record), log.WIDTH).
-
-    record (R,) ascending 1-based rounds; schedule (T,) or (0,) the offline reference's plan;
-    latencies (T,) or (0,) receives the gate's latency of every round; ``watch(t, v, w, bought)``
-    sees every decided round (its ``leader.View``, the buffers, the decision) before its label;
-    ``parts`` (rounds.Parts) are the gate's and the follower's rules.
-    """
+    """Play one simulated run; returns rows (len(record), log.WIDTH).  The arguments are ``game.game``'s."""
     rows = np.zeros((len(record), log.WIDTH))
-    s, p, w = learners.start(g.d, 1, g.lam), gates.open_purse(g), rounds.workspace(g)
-    alpha = learners.radius(g, s.psi)
-    tally = log.blank(learners.confidence_ratio(s, theta_star, alpha, w.z, w.out))
-    r = 0
-    for t in range(g.T):
-        alpha = learners.radius(g, s.psi)
-        scheduled = int(schedule[t]) if len(schedule) else 0
-        gold = rounds.present(
-            g, process, keys, t, s, p, alpha, theta_star, scheduled, w, parts.decide, parts.choose, parts.respond
-        )
-        pick = leader.pick_against(w.scores, w.payoffs, w.shown)
-        v = leader.assess(g, s, w.Phi, w.means, w.shown, pick, alpha, w.z, w.out)
-        luck, leak = rounds.gate_coin(g, keys, t), rounds.leak(g, keys, t, w)
-        x = rounds.signal(g, v, t, v.width * v.width, luck, scheduled, leak)
-        bought, reason, threshold = parts.decide(g, p, x)
-        regret = w.payoffs[gold] - w.payoffs[pick]
-        ratio = tally.conf_ratio
-        if watch is not None:
-            watch(t, v, w, bought)
-        if bought:
-            s = rounds.buy(g, s, v, keys, t, w)
-            ratio = learners.confidence_ratio(s, theta_star, learners.radius(g, s.psi), w.z, w.out)
-        p = parts.settle(g, p, x, reason, s.psi)
-        tally = log.advance(tally, v, x, regret, bought, reason, threshold, alpha, ratio)
-        if len(latencies):
-            latencies[t] = x.latency
-        if t + 1 == record[r]:
-            log.write(rows[r], t, tally, s, alpha, np.nan)
-            r += 1
+    game.game(parts, finite, watch)(g, process, keys, theta_star, record, schedule, latencies, rows)
     return rows
 
 
 def play_recorded(
     g: Setup, learner: Learner, X, y, evaluate, keys, record, schedule, latencies, rule=gates.BUILT_IN
 ) -> np.ndarray:
-    """Play a recorded stream of T prompts X with labels y (T,) coded 0..K-1.
+    """Play a recorded stream of T prompts X with labels y (T,) coded 0..K-1; returns rows (len(record), log.WIDTH).
 
-    ``evaluate(state) -> float`` gives the held-out accuracy at a recorded round, ``rule`` is the gate.  A mistake
-    costs regret 1; there is no theta*, so the confidence ratio is NaN.
+    ``evaluate(state) -> float`` gives the held-out accuracy at a recorded round, ``rule`` is the gate.  The other
+    arguments are ``game.recorded``'s.
     """
-    rows = np.zeros((len(record), log.WIDTH))
-    p = gates.open_purse(g)
-    tally = log.blank(np.nan)
-    r = 0
-    for t in range(g.T):
-        alpha = learners.radius(g, learner.state().psi)
-        scheduled = int(schedule[t]) if len(schedule) else 0
-        scores, w2 = learner.predict(X[t])
-        v = leader.assess_classes(scores, w2, alpha)
-        leak = rounds.leak_of_class(g, v.pick, y[t])
-        luck = rounds.gate_coin(g, keys, t)
-        x = rounds.signal(g, v, t, w2, luck, scheduled, leak)
-        bought, reason, threshold = rule.decide(g, p, x)
-        regret = 0.0 if v.pick == y[t] else 1.0
-        if bought:
-            one_hot = np.zeros(g.N)
-            one_hot[y[t]] = 1.0
-            learner.update(X[t], one_hot)
-        p = rule.settle(g, p, x, reason, learner.state().psi)
-        tally = log.advance(tally, v, x, regret, bought, reason, threshold, alpha, np.nan)
-        if len(latencies):
-            latencies[t] = x.latency
-        if t + 1 == record[r]:
-            log.write(rows[r], t, tally, learner.state(), alpha, evaluate(learner.state()))
-            r += 1
+    rows, nothing = np.zeros((len(record), log.WIDTH)), np.zeros(0)
+    run = recorded_run(learner, evaluate, rule)
+    run(g, learner.state(), X, y, nothing, nothing, keys, record, schedule, latencies, nothing, rows)
     return rows

@@ -1,7 +1,7 @@
 """What a part of one's own looks like to a type checker or an editor; nothing here runs.
 
 Write ``_: Query = query`` under ``if TYPE_CHECKING:`` in your file and the editor says what does not fit.
-``sim.own`` says what the parts mean.
+``sim.plugins`` says what the parts mean.
 """
 
 from typing import Any, Protocol

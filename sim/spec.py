@@ -12,10 +12,10 @@ from typing import Annotated, Literal
 
 from pydantic import BeforeValidator, model_validator
 
-from sim import own, scripts
+from sim import plugins, scripts, sources
 from sim.fields import Count, Fraction, Index, NonNegative, Positive, Price, Share, Spec, one_of
 from sim.fields import no_bool as _no_bool
-from sim.rules import codes
+from sim.rules import codes, followers, gates
 
 
 class StreamSpec(Spec):
@@ -57,11 +57,11 @@ class FollowerSpec(Spec):
 
     ``tremble`` is the relative size of the trembling hand of ball, evader and patient.  ``price``,
     ``turn``, ``haste``, ``period`` shape patient (``sim.rules.planners``), ``path`` is the schedule's .npy
-    (T', d), replayed cyclically, or the file of an ``own`` follower (``sim.own``), and ``exact`` makes
+    (T', d), replayed cyclically, or the file of a ``plugin`` (``sim.plugins``), and ``exact`` makes
     the evader solve its cone program.
     """
 
-    kind: Annotated[str, one_of("follower", (*codes.FOLLOWERS, codes.OWN))] = "iid"
+    kind: Annotated[str, one_of("follower", followers.KINDS)] = "iid"
     M: Count = 1
     tremble: NonNegative = 1e-3
     price: Price = 0.0
@@ -76,12 +76,12 @@ class FollowerSpec(Spec):
         planned = (self.price, self.turn, self.haste, self.period)
         if self.kind != "patient" and planned != (0.0, 0.0, 1.0, 1):
             raise ValueError(f"(price, turn, haste, period) = {planned} with {self.kind!r}: they shape 'patient' only")
-        if (self.kind in ("schedule", codes.OWN)) != bool(self.path):
+        if (self.kind in ("schedule", codes.PLUGIN)) != bool(self.path):
             raise ValueError(
-                f"follower {self.kind!r} with path = {self.path!r}: schedule (a .npy) and own (a .py), and no other, "
-                "need a path"
+                f"follower {self.kind!r} with path = {self.path!r}: schedule (a .npy) and plugin (a .py), "
+                "and no other, need a path"
             )
-        _check_own(self.kind, self.path, own.FOLLOWER)
+        _check_plugin(self.kind, self.path, plugins.FOLLOWER)
         if self.exact and self.kind != "evader":
             raise ValueError(f"exact = True with follower {self.kind!r}: only the evader has an exact version")
         return self
@@ -89,9 +89,9 @@ class FollowerSpec(Spec):
 
 class LearnerSpec(Spec):
     """Ridge (pair, full or bandit feedback), one-versus-all ridge (``ova``, gold feedback), or a
-    learner of one's ``own`` (gold feedback) from the file ``path`` (``sim.own``)."""
+    user's ``plugin`` (gold feedback) from the file ``path`` (``sim.plugins``)."""
 
-    kind: Annotated[str, one_of("learner", ("ridge", "ova", codes.OWN))] = "ridge"
+    kind: Annotated[str, one_of("learner", ("ridge", "ova", codes.PLUGIN))] = "ridge"
     leader: Annotated[str, one_of("leader", codes.LEADERS)] = "greedy"
     feedback: Annotated[str, one_of("feedback", codes.FEEDBACKS)] = "pair"
     lam: Positive = 1.0
@@ -110,9 +110,9 @@ class LearnerSpec(Spec):
         if (self.kind != "ridge") != (self.feedback == "gold"):
             raise ValueError(
                 f"learner = {self.kind!r} with feedback = {self.feedback!r}: ova learns from gold labels (as your "
-                "own does) and ridge from pair, full or bandit feedback"
+                "plugin does) and ridge from pair, full or bandit feedback"
             )
-        _check_own(self.kind, self.path, own.LEARNER)
+        _check_plugin(self.kind, self.path, plugins.LEARNER)
         if self.feedback == "bandit" and self.leader == "greedy":
             raise ValueError(
                 "leader = 'greedy' with feedback = 'bandit': a greedy pick has no confidence bound on its regret "
@@ -126,10 +126,10 @@ class LearnerSpec(Spec):
 class GateSpec(Spec):
     """Who buys.  ``latency`` is the one the gate compares; by default regret for llf_regret and
     llf_self_paced, width otherwise.  ``eta`` = 0 means 1/sqrt(B).  ``cap`` = False switches the
-    hard budget off, for the two theorems that promise to need none and for a gate of one's ``own``, read
-    from the file ``path`` (``sim.own``)."""
+    hard budget off, for the two theorems that promise to need none and for a user's ``plugin``, read
+    from the file ``path`` (``sim.plugins``)."""
 
-    kind: Annotated[str, one_of("gate", (*codes.GATES, codes.OWN))] = "always"
+    kind: Annotated[str, one_of("gate", gates.KINDS)] = "always"
     latency: Annotated[str, one_of("latency", ("", *codes.LATENCIES))] = ""
     threshold: NonNegative = 0.0
     c: NonNegative = 0.1
@@ -143,29 +143,35 @@ class GateSpec(Spec):
 
     @model_validator(mode="after")
     def _consistent(self) -> "GateSpec":
-        if not self.cap and self.kind not in ("llf_fixed", "llf_paced", codes.OWN):
+        if not self.cap and not self.traits.uncapped:
             raise ValueError(f"cap = False with gate {self.kind!r}: only llf_fixed and llf_paced promise to need none")
-        _check_own(self.kind, self.path, own.GATE)
+        _check_plugin(self.kind, self.path, plugins.GATE)
         return self
 
     @property
+    def traits(self) -> gates.Traits:
+        """What may be asked about a gate of this kind."""
+        return gates.TRAITS_OF[self.kind]
+
+    @property
     def latency_used(self) -> str:
-        return self.latency or ("regret" if self.kind in ("llf_regret", "llf_self_paced") else "width")
+        """The latency that the gate compares: "width" or "regret"."""
+        return self.latency or ("regret" if self.traits.regret else "width")
 
     @property
     def by_width(self) -> bool:
         """Whether the gate looks at nothing but the width (or at no confidence at all)."""
-        reads_latency = self.kind in ("llf_regret", "llf_quantile", "dual")
-        return self.kind not in ("llf_self_paced", "margin", codes.OWN) and (
-            self.latency_used == "width" or not reads_latency
+        reads = self.traits.reads
+        return "gap" not in reads and (self.latency_used == "width" or "latency" not in reads)
+
+
+def _check_plugin(kind: str, path: str, part: str) -> None:
+    if part != plugins.FOLLOWER and (kind == codes.PLUGIN) != bool(path):
+        raise ValueError(
+            f"{part} {kind!r} with path = {path!r}: kind 'plugin', and no other, needs a path (a .py file)"
         )
-
-
-def _check_own(kind: str, path: str, part: str) -> None:
-    if part != own.FOLLOWER and (kind == codes.OWN) != bool(path):
-        raise ValueError(f"{part} {kind!r} with path = {path!r}: kind 'own', and no other, needs a path (a .py file)")
-    if kind == codes.OWN:
-        own.file_of(path)
+    if kind == codes.PLUGIN:
+        sources.file_of(path)
 
 
 class RecordSpec(Spec):
@@ -207,19 +213,18 @@ class RunSpec(Spec):
     def _consistent(self) -> "RunSpec":
         self._check_budget()
         self._check_follower()
-        free = self.follower.kind in codes.FREE_FOLLOWERS + codes.PLANNERS
-        if self.follower.kind == codes.OWN:
-            free = self.stream.context == "free"
+        traits = followers.TRAITS_OF[self.follower.kind]
+        free = (traits.game or self.stream.context) == "free"
         recorded = self.stream.context == "recorded"
         if free != (self.stream.context == "free"):
             raise ValueError(
-                f"follower {self.follower.kind!r} with context {self.stream.context!r}: ball, evader, hard_instance, "
-                "patient and schedule, and no others, play in context 'free'"
+                f"follower {self.follower.kind!r} with context {self.stream.context!r}: "
+                f"{', '.join(followers.FREE)}, and no others, play in context 'free'"
             )
         if recorded != (self.learner.kind != "ridge") or recorded != (self.follower.kind == "all"):
             raise ValueError(
                 f"context {self.stream.context!r}, learner {self.learner.kind!r}, follower {self.follower.kind!r}: "
-                "a recorded stream is played by learner 'ova' (or your own) with follower 'all', and by no others"
+                "a recorded stream is played by learner 'ova' (or your plugin) with follower 'all', and by no others"
             )
         if free and (self.N != 2 or self.follower.M != 1 or self.learner.feedback != "pair"):
             raise ValueError(
@@ -228,7 +233,7 @@ class RunSpec(Spec):
             )
         if not recorded and self.follower.M > self.N - 1:
             raise ValueError(f"M = {self.follower.M} > N - 1 = {self.N - 1}: the pool has too few alternatives")
-        if self.follower.kind in ("ball", "evader", "patient") and self.learner.leader != "greedy":
+        if traits.greedy and self.learner.leader != "greedy":
             raise ValueError(
                 f"follower {self.follower.kind!r} with leader {self.learner.leader!r}: its best response is derived "
                 "for the greedy leader; use leader 'greedy'"
@@ -284,7 +289,7 @@ class RunSpec(Spec):
         text = json.dumps(self.model_dump(mode="json"), sort_keys=True, separators=(",", ":"))
         digest = hashlib.sha256(text.encode())
         for path in (self.stream.path, self.follower.path, self.gate.path, self.learner.path):
-            file = own.file_of(path) if path.startswith("entry:") else Path(path)
+            file = sources.file_of(path) if path.startswith("entry:") else Path(path)
             if path and file.is_file():
                 digest.update(file.read_bytes())
         return digest.hexdigest()[:32]

@@ -7,15 +7,16 @@ times from independent data.  TESTING is a subset small enough for a unit test.
 from itertools import product
 from typing import Any
 
-from sim.rules import codes
+from sim.rules import gates
+from sim.rules.followers import POOL, SWEPT
 from sim.spec import FollowerSpec, GateSpec, LearnerSpec, RecordSpec, RunSpec, StreamSpec
 from sim.tiers import Tier
 
 FINAL = RecordSpec(mode="final")
-PLAIN_GATES = tuple(g for g in codes.GATES if g not in ("control_peek", "llf_split"))
+PLAIN_GATES = tuple(g for g in gates.GATES if g not in ("control_peek", "llf_split"))
 SPLITS = (GateSpec(kind="llf_split"), GateSpec(kind="llf_split", purse="random"))
 ALL_GATES = tuple(GateSpec(kind=g) for g in PLAIN_GATES) + SPLITS
-BUYERS = tuple(g for g in ALL_GATES if g.kind not in ("always", "never"))
+BUYERS = tuple(g for g in ALL_GATES if not g.traits.reference)
 BETAS = (0.01, 0.03, 0.1, 0.3, 1.0)
 POOL_BETAS = (0.01, 0.02, 0.05, 0.1, 0.2)
 STATED_BETAS = (0.005, 0.02, 0.1, 0.3, 1.0)
@@ -42,7 +43,7 @@ def _per_set(tier: Tier, make) -> tuple[RunSpec, ...]:
 def horizon(tier: Tier) -> tuple[RunSpec, ...]:
     """Every label bought: regret against T and d, ball and pool followers."""
     cells = [("ball", "free", d) for d in tier.dims]
-    cells += [(f, "isotropic", 8) for f in codes.POOL_FOLLOWERS] + [("evader", "free", 8)]
+    cells += [(f, "isotropic", 8) for f in POOL] + [("evader", "free", 8)]
     return _per_set(
         tier,
         lambda seed: [
@@ -123,7 +124,7 @@ def stated(tier: Tier) -> tuple[RunSpec, ...]:
                 T=tier.T_stated, beta=b, **arena(f, "free", 2), gate=GateSpec(kind="llf_paced"), record=FINAL,
                 learner=LearnerSpec(sigma=0.25), seed=seed, replications=tier.reps("stated"),
             )
-            for b, f in product(STATED_BETAS, codes.FREE_FOLLOWERS)
+            for b, f in product(STATED_BETAS, SWEPT)
         ],
     )  # fmt: skip
 
@@ -166,7 +167,7 @@ def efficiency(tier: Tier) -> tuple[RunSpec, ...]:
 
 def followers(tier: Tier) -> tuple[RunSpec, ...]:
     """Every buying gate against every follower; ``random`` also at half the budget."""
-    pairs = [(f, "isotropic") for f in codes.POOL_FOLLOWERS] + [("ball", "free"), ("evader", "free")]
+    pairs = [(f, "isotropic") for f in POOL] + [("ball", "free"), ("evader", "free")]
     cells = [(f, c, 0.1, g) for (f, c), g in product(pairs, BUYERS)]
     cells += [(f, c, 0.05, GateSpec(kind="random")) for f, c in pairs]
     return _per_set(

@@ -3,10 +3,10 @@
 import numpy as np
 from hypothesis import strategies as st
 
-from sim.rules import codes
+from sim.rules import codes, followers, gates
 from sim.spec import FollowerSpec, GateSpec, LearnerSpec, RecordSpec, RunSpec, StreamSpec
 
-HONEST = tuple(g for g in codes.GATES if g != "control_peek")
+HONEST = tuple(g for g in gates.GATES if g != "control_peek")
 ARENAS = (
     ("ball", "free"),
     ("evader", "free"),
@@ -50,8 +50,8 @@ def run_specs(draw, kinds=HONEST, max_T=60, leaders=codes.LEADERS):
     """A simulated run: any arena, feedback, leader, gate and scale that a spec allows."""
     T = draw(st.integers(2, max_T))
     d = draw(st.integers(1, 6))
-    follower = draw(st.sampled_from(codes.FREE_FOLLOWERS + codes.POOL_FOLLOWERS))
-    free = follower in codes.FREE_FOLLOWERS
+    follower = draw(st.sampled_from(followers.SWEPT + followers.POOL))
+    free = follower in followers.SWEPT
     leader = "greedy" if follower in ("ball", "evader") else draw(st.sampled_from(leaders))
     feedback = "pair" if free else draw(st.sampled_from(["pair", "full", *(["bandit"] if leader != "greedy" else [])]))
     N = 2 if free else draw(st.integers(2, 6))

@@ -16,6 +16,8 @@ import typer
 from hypothesis import given
 from hypothesis import strategies as st
 
+from sim.rules import followers, gates
+
 pytest.importorskip("sphinx", reason="extra docs is not installed: the site is not built")
 pytest.importorskip("myst_parser", reason="extra docs is not installed: the site is not built")
 pytest.importorskip("furo", reason="extra docs is not installed: the site is not built")
@@ -28,7 +30,6 @@ from _ext import commands, docstrings, gallery, verdicts  # noqa: E402
 from figures.gallery import FAMILIES  # noqa: E402
 from paper_repro import reference  # noqa: E402
 from paper_repro.cli import app  # noqa: E402
-from sim.rules import codes  # noqa: E402
 
 PACKAGES = tomllib.loads((ROOT / "pyproject.toml").read_text())["tool"]["setuptools"]["packages"]
 DRAWN = "f1_regret_T"
@@ -194,7 +195,7 @@ def test_a_statement_with_a_spaced_bar_is_refused():
 
 def test_concepts_name_every_gate_and_follower(page):
     words = set(page("concepts").text.replace(",", " ").split())
-    assert set(codes.GATES) | set(codes.FOLLOWERS) <= words
+    assert set(gates.GATES) | set(followers.FOLLOWERS) <= words
 
 
 def test_no_link_is_broken_and_nothing_is_loaded_from_elsewhere(site):

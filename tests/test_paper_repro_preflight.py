@@ -20,13 +20,13 @@ from paper_repro.preflight import page as preflight_page
 from paper_repro.preflight.interface import interface
 from paper_repro.preflight.outcome import SKIPPED, Check, Outcome
 from paper_repro.preflight.size import FULL, PLAIN, QUICK, fitting, smaller
-from sim import own
+from sim import plugins
 from theory.judges import plugin as judges
 from theory.ledger import FAIL, INCONCLUSIVE, PASS, VACUOUS
 
 HONEST = "def query(game, purse, signal):\n    return purse.left > 0 and signal.width > 0.2\n"
 TALKS = "def latency(game, purse, signal):\n    return {}signal.latency\n"
-CHEATER = "def query(game, purse, signal):\n    return purse.left > 0 and signal.leak > game.sigma\n"
+CHEATER = "def query(game, purse, signal):\n    return purse.left > 0 and signal.surprise > game.sigma\n"
 FRAMES = """
 import sys
 from sim import rounds
@@ -72,7 +72,7 @@ NEVER = "def query(game, purse, signal):\n    return False\n"
 IDS = [check.id for check in preflight.GATE]
 
 
-def made(tmp_path, text, kind=own.GATE, name="mine", **more):
+def made(tmp_path, text, kind=plugins.GATE, name="mine", **more):
     """A quick bench in the plain loop on a file."""
     path = tmp_path / f"{name}.py"
     path.write_text(text)
@@ -97,7 +97,7 @@ def test_a_gate_that_never_buys_is_said_and_not_unfit(tmp_path):
 def test_a_cheater_is_caught_by_the_bait_and_by_other_labels(tmp_path):
     said = checks.peeking(made(tmp_path, CHEATER))
     assert said.verdict == FAIL
-    assert "signal.leak, which knows the label, is hidden" in said.message
+    assert "signal.surprise, which knows the label, is hidden" in said.message
     assert "pairs decide differently up to a round when only its label and later ones differ" in said.message
     assert "(digits): the decision changes with that round's own label" in said.message
     assert said.control.endswith(FAIL)
@@ -172,10 +172,10 @@ def test_what_numba_refuses_is_played_plainly_and_said(tmp_path):
     """The one test that compiles."""
     path = tmp_path / "mine.py"
     path.write_text("import json\n" + HONEST.replace("> 0.2", "> 0.2 and bool(json.dumps({'a': 1}))"))
-    compiled, how = bench.way(own.GATE, str(path), False)
+    compiled, how = bench.way(plugins.GATE, str(path), False)
     assert not compiled and how.startswith("plain loop, because Numba refuses it")
     path.write_text(FORGETFUL)
-    assert bench.way(own.GATE, str(path), False) == (False, "plain loop, because a class is not compiled")
+    assert bench.way(plugins.GATE, str(path), False) == (False, "plain loop, because a class is not compiled")
 
 
 @pytest.mark.parametrize("kind", new.KINDS)
@@ -303,27 +303,27 @@ def test_property_a_battery_never_grows_and_fits_where_it_can(microseconds, seco
 
 def test_a_learner_with_narrow_widths_is_overconfident(tmp_path):
     text = new.text("learner", "mine").replace("float(x @ self.P @ x)", "0.02 * float(x @ self.P @ x)")
-    said = learners.width(made(tmp_path, text, own.LEARNER))
+    said = learners.width(made(tmp_path, text, plugins.LEARNER))
     assert said.verdict == FAIL and said.message.startswith("overconfident")
 
 
 def test_a_learner_whose_width_grows_or_whose_predict_writes_is_named(tmp_path):
     text = new.text("learner", "mine")
-    grows = made(tmp_path, text.replace("self.P -= shrink", "self.P += shrink"), own.LEARNER)
+    grows = made(tmp_path, text.replace("self.P -= shrink", "self.P += shrink"), plugins.LEARNER)
     assert "width^2 of its own row grew" in learners.interface(grows).message
     writes = made(tmp_path, text.replace("return x @ self.theta", "self.theta += 0.1\n        return x @ self.theta"),
-                  own.LEARNER, "other")  # fmt: skip
+                  plugins.LEARNER, "other")  # fmt: skip
     assert "predict changed its answer" in learners.interface(writes).message
 
 
 def test_a_follower_outside_the_ball_is_one_message(tmp_path):
     text = "def respond(game, t, theta_hat, P, theta_star, z):\n    z[0] = 3.0\n"
-    report = preflight.fly(made(tmp_path, text, own.FOLLOWER))
+    report = preflight.fly(made(tmp_path, text, plugins.FOLLOWER))
     assert report.code == 1 and "longer than L" in report.answers[0].outcome.message
 
 
 def test_a_follower_that_costs_nothing_is_vacuous(tmp_path):
-    b = made(tmp_path, "def respond(game, t, theta_hat, P, theta_star, z):\n    z[0] = 0.0\n", own.FOLLOWER)
+    b = made(tmp_path, "def respond(game, t, theta_hat, P, theta_star, z):\n    z[0] = 0.0\n", plugins.FOLLOWER)
     assert followers.harm(b).verdict == VACUOUS
 
 
@@ -340,12 +340,12 @@ def test_the_size_of_the_coverage_runs_has_power():
 def test_ranks_and_differences_are_paired():
     seeds = pd.DataFrame([(0, r, a) for r in range(20) for a in ("x", "y")], columns=["seed", "replication", "arena"])
     noise = np.random.default_rng(1).standard_normal(40) * 10.0
-    rows = pd.concat([seeds.assign(gate=g, regret=noise + 0.1 * i) for i, g in enumerate(("own", "b", "c"))])
-    found = judges.differences(rows, "own", "regret", 0.01)
+    rows = pd.concat([seeds.assign(gate=g, regret=noise + 0.1 * i) for i, g in enumerate(("plugin", "b", "c"))])
+    found = judges.differences(rows, "plugin", "regret", 0.01)
     assert (found["high"] < 0).all() and np.allclose(found["mean"], [-0.1, -0.2, -0.1, -0.2])
     assert judges.outcome_of(found).outcome == PASS
     assert judges.outcome_of(judges.differences(rows, "c", "regret", 0.01)).outcome == FAIL
-    assert judges.ranks(rows, "regret", 0.01)["gate"].tolist() == ["own", "b", "c"]
+    assert judges.ranks(rows, "regret", 0.01)["gate"].tolist() == ["plugin", "b", "c"]
 
 
 def test_a_claim_that_is_not_a_number_is_broken():
@@ -364,7 +364,7 @@ def test_a_verdict_needs_every_seed_set():
 
 
 def test_the_picture_survives_open_intervals():
-    frame = pd.DataFrame([("own", 1.0, -np.inf, np.inf), ("random", np.nan, -np.inf, np.inf)],
+    frame = pd.DataFrame([("plugin", 1.0, -np.inf, np.inf), ("random", np.nan, -np.inf, np.inf)],
                          columns=["label", "estimate", "low", "high"])  # fmt: skip
     assert picture.draw(frame, "x", (0.5,)).get_axes()
     with pytest.raises(ValueError, match="nothing to draw"):

@@ -18,7 +18,7 @@ from sklearn.utils.estimator_checks import check_no_attributes_set_in_init, chec
 
 from sim import engine
 from sim.live.gate import FORESEEING, LiveGate
-from sim.rules import codes, gates, log
+from sim.rules import gates, log
 from sim.spec import FollowerSpec, GateSpec, RunSpec, StreamSpec
 from tests.conftest import digits_spec
 
@@ -32,7 +32,7 @@ from skactiveml.utils import call_func
 from sim.adapters.activeml import NEED_A_DESIGN, GateBudgetManager, GateStreamQuery, ManagerGate
 from sim.adapters.overspend import LAWS, MANAGERS, OURS, bought, manager, overspend
 
-ALL = tuple(k for k in codes.GATES if k not in FORESEEING)
+ALL = tuple(k for k in gates.GATES if k not in FORESEEING)
 SIMPLE = tuple(k for k in ALL if k not in NEED_A_DESIGN)
 SOFT = ("FixedUncertainty", "VariableUncertainty", "RandomVariableUncertainty", "Split")
 
@@ -232,7 +232,7 @@ Gate = gate_class(lambda game: VariableUncertaintyBudgetManager(budget=game.B / 
 
 def theirs(tmp_path, cap=True):
     (tmp_path / "theirs.py").write_text(MINE)
-    return GateSpec(kind="own", path=str(tmp_path / "theirs.py"), cap=cap)
+    return GateSpec(kind="plugin", path=str(tmp_path / "theirs.py"), cap=cap)
 
 
 def labels(spec):

@@ -10,7 +10,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from sim import engine
-from sim.rules import codes, gates, log
+from sim.rules import gates, log
 from sim.spec import FollowerSpec, GateSpec, RunSpec, StreamSpec
 from tests.conftest import digits_spec
 from tests.strategies import run_specs
@@ -21,7 +21,7 @@ from gymnasium.utils.env_checker import check_env  # noqa: E402
 
 from sim.adapters import gym  # noqa: E402
 
-PLAYED = tuple(k for k in codes.GATES if k not in ("llf_oracle", "control_peek"))
+PLAYED = tuple(k for k in gates.GATES if k not in ("llf_oracle", "control_peek"))
 SPECS = {
     "pool": RunSpec(T=30, B=5, stream=StreamSpec(d=3), gate=GateSpec(kind="margin")),
     "evader": RunSpec(

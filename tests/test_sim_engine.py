@@ -159,7 +159,7 @@ def test_property_regret_is_below_both_latencies_on_the_event_E(compiled, spec):
 
 
 @settings(max_examples=100)
-@given(own.run_specs(kinds=codes.GATES))
+@given(own.run_specs(kinds=gates.GATES))
 def test_property_books_of_every_run(compiled, spec):
     """The cap, the reasons, both clocks and lemma 0, in every recorded round."""
     result, k = compiled(spec), spec.learner

@@ -68,7 +68,7 @@ def answers(case):
     ball, out = np.zeros(g.d), np.zeros(g.d)
     followers.ball(s.theta[:, 0], truth, g.L, ball)
     z = ball.copy()
-    claim = evasion.evade(g, s, p, x, truth, alpha, z, truth, out)
+    claim = evasion.evade_exactly(g, s, p, x, truth, alpha, z, truth, out)
     return claim, z, ball
 
 
@@ -76,7 +76,7 @@ def answers(case):
 @given(evasions(kinds=BY_WIDTH))
 def test_property_an_exact_evasion_is_feasible_and_keeps_the_gate_shut(case):
     g, s, p, t, truth, alpha = case
-    assume(g.latency == codes.WIDTH or g.gate not in (codes.LLF_REGRET, codes.LLF_QUANTILE, codes.DUAL))
+    assume(g.latency == codes.WIDTH or g.gate not in (gates.LLF_REGRET, gates.LLF_QUANTILE, gates.DUAL))
     claim, z, ball = answers(case)
     x = gates.Signal(t, 0.0, 0.0, 0.0, 0.0, 0, 1.0, 0, 0.0)
     assert np.linalg.norm(z) <= g.L * (1 + 1e-12)
@@ -85,8 +85,8 @@ def test_property_an_exact_evasion_is_feasible_and_keeps_the_gate_shut(case):
         np.testing.assert_array_equal(z, ball)
         return
     width = math.sqrt(learners.square_width(s.P, z, np.zeros(g.d)))
-    assert followers.stays_shut(g, p, x, alpha, width, 0.0, 1.0)
-    assert abs(truth @ z) > followers.WORTH * abs(truth @ ball) * (1 - 1e-9) or not np.any(ball)
+    assert evasion.stays_shut(g, p, x, alpha, width, 0.0, 1.0)
+    assert abs(truth @ z) > evasion.WORTH * abs(truth @ ball) * (1 - 1e-9) or not np.any(ball)
 
 
 @settings(max_examples=100)
@@ -95,7 +95,7 @@ def test_property_the_exact_evasion_is_never_worth_less_than_the_cheap_one(case)
     g, s, p, t, truth, alpha = case
     claim, z, ball = answers(case)
     cheap, x = ball.copy(), gates.Signal(t, 0.0, 0.0, 0.0, 0.0, 0, 1.0, 0, 0.0)
-    if followers.evade(g, s, p, x, truth, alpha, cheap, np.zeros(g.d), np.zeros(g.d)) and truth @ ball > 1e-9:
+    if evasion.evade_along_rays(g, s, p, x, truth, alpha, cheap, np.zeros(g.d), np.zeros(g.d)) and truth @ ball > 1e-9:
         assert claim
         assert abs(truth @ z) >= abs(truth @ cheap) * (1 - 1e-6) - 1e-9
 
@@ -130,9 +130,9 @@ def test_exact_and_cheap_agree_where_the_gate_does_not_look():
 
 
 def test_which_gates_look_at_the_width_alone():
-    refused = {k for k in codes.GATES if not GateSpec(kind=k).by_width}
+    refused = {k for k in gates.GATES if not GateSpec(kind=k).by_width}
     assert refused == {"llf_regret", "llf_self_paced", "margin"}
-    assert {k for k in codes.GATES if not GateSpec(kind=k, latency="regret").by_width} == refused | {
+    assert {k for k in gates.GATES if not GateSpec(kind=k, latency="regret").by_width} == refused | {
         "llf_quantile",
         "dual",
     }

@@ -11,7 +11,7 @@ from hypothesis import strategies as st
 from scipy.optimize import minimize
 
 from sim import engine
-from sim.rules import codes, followers, gates, leader, learners, rounds
+from sim.rules import evasion, followers, gates, leader, learners, rounds
 from sim.setup import build
 from sim.spec import FollowerSpec, GateSpec, LearnerSpec, RunSpec, StreamSpec
 
@@ -45,7 +45,7 @@ def test_property_best_response_equals_brute_force(pool):
     assert regret == naive.best_regret(scores, payoffs, gold, M)
 
 
-@given(pools(), own.rngs, st.sampled_from(codes.POOL_FOLLOWERS))
+@given(pools(), own.rngs, st.sampled_from(followers.POOL))
 def test_property_a_shown_set_has_the_gold_and_M_others(pool, rng, kind):
     scores, _, gold, M = pool
     shown = shown_by(kind, *pool, luck=rng.random(len(scores)))
@@ -186,7 +186,7 @@ def evaded(case):
     w = rounds.workspace(g)
     followers.ball(s.theta[:, 0], truth, g.L, w.z)
     ball = w.z.copy()
-    claim = followers.evade(
+    claim = evasion.evade_along_rays(
         g, s, p, gates.Signal(t, 0.0, 0.0, 0.0, 0.0, 0, 1.0, 0, 0.0), truth, alpha, w.z, w.candidate, w.out
     )
     z = w.z.copy()
@@ -196,7 +196,7 @@ def evaded(case):
     v = leader.assess(
         g, s, w.Phi, w.means, w.shown, leader.pick_against(w.scores, w.payoffs, w.shown), alpha, w.z, w.out
     )
-    x = rounds.signal(g, v, t, v.width * v.width, 1.0, 0, 0.0)
+    x = gates.signal(g, v, t, v.width * v.width, 1.0, 0, 0.0)
     regret = w.payoffs.max() - w.payoffs[v.pick]
     return claim, ball, z, gates.decide(g, p, x)[0], regret
 
@@ -207,7 +207,7 @@ def test_property_an_evasion_keeps_the_gate_shut_and_still_costs(case):
     claim, ball, z, opened, regret = evaded(case)
     if claim:
         assert not opened
-        assert regret >= followers.WORTH * abs(truth @ ball) * (1 - 1e-9)
+        assert regret >= evasion.WORTH * abs(truth @ ball) * (1 - 1e-9)
     else:
         np.testing.assert_array_equal(z, ball)
 
@@ -229,7 +229,7 @@ def test_property_an_evasion_by_scaling_stays_in_the_ball(case):
 
 def test_an_evasion_by_tilting_stays_in_the_ball(monkeypatch):
     """The margin gate against the evader: every shown vector is within L."""
-    longest, evade = [0.0], followers.evade
+    longest, evade = [0.0], evasion.evade_along_rays
 
     def watch(g, s, p, x, theta_star, alpha, z, candidate, out, decide):
         claim = evade(g, s, p, x, theta_star, alpha, z, candidate, out, decide)
@@ -248,10 +248,10 @@ def test_an_evasion_by_tilting_stays_in_the_ball(monkeypatch):
 def test_property_shut_scale_is_on_the_shut_side(case):
     g, s, p, t, _, alpha = case
     x = gates.Signal(t, 0.0, 0.0, 0.0, 0.0, 0, 1.0, 0, 0.0)
-    scale = followers.shut_scale(g, p, x, alpha, 0.8, 0.1)
+    scale = evasion.shut_scale(g, p, x, alpha, 0.8, 0.1)
     assert 0.0 <= scale <= 1.0
     if scale > 0.0:
-        assert followers.stays_shut(g, p, x, alpha, 0.8, 0.1, scale)
+        assert evasion.stays_shut(g, p, x, alpha, 0.8, 0.1, scale)
 
 
 @given(own.floats(0.01, 3.0))
@@ -259,5 +259,5 @@ def test_property_shut_scale_finds_the_edge(threshold):
     """llf_regret with the width latency: the gate is shut up to scale = threshold / (alpha w)."""
     spec = RunSpec(gate=GateSpec(kind="llf_regret", latency="width", threshold=threshold))
     g, x = build(spec), gates.Signal(0, 0.0, 0.0, 0.0, 0.0, 0, 1.0, 0, 0.0)
-    scale = followers.shut_scale(g, gates.open_purse(g), x, 2.0, 0.8, 0.1)
+    scale = evasion.shut_scale(g, gates.open_purse(g), x, 2.0, 0.8, 0.1)
     assert scale == pytest.approx(min(1.0, threshold / 1.6), abs=2e-9)

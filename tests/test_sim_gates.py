@@ -54,7 +54,7 @@ def test_property_decisions_equal_the_formulas(case):
         assert (step[0], codes.REASONS[step[1]]) == twin.step(t, x)
 
 
-@given(own.gate_runs(kinds=codes.GATES))
+@given(own.gate_runs(kinds=gates.GATES))
 def test_property_at_most_B_labels_and_honest_books(case):
     spec, table = case
     for bought, reason, threshold, before, after in run(spec, table, leak=2.0):
@@ -65,11 +65,11 @@ def test_property_at_most_B_labels_and_honest_books(case):
             assert after.left >= 0
             assert (reason == codes.OUT_OF_BUDGET) == (before.left == 0)
         if spec.gate.kind == "llf_split":
-            assert 0 <= after.own_left <= after.left
+            assert 0 <= after.first_left <= after.left
     assert sum(step[0] for step in run(spec, table)) <= spec.budget or not spec.gate.cap
 
 
-@given(own.gate_runs(kinds=codes.GATES), own.rngs)
+@given(own.gate_runs(kinds=gates.GATES), own.rngs)
 def test_property_decide_is_pure(case, rng):
     spec, table = case
     g, p = build(spec), run(spec, table)[-1][3]
@@ -81,7 +81,7 @@ def test_property_decide_is_pure(case, rng):
 
 
 def test_a_purse_without_labels_is_shut_for_every_gate():
-    for kind in codes.GATES:
+    for kind in gates.GATES:
         g = build(RunSpec(T=10, B=3, gate=GateSpec(kind=kind)))
         x = gates.Signal(9, 9.0, 9.0, 9.0, 0.0, 0, 0.0, 1, 9.0)
         p = gates.open_purse(g)._replace(left=0)

@@ -8,12 +8,12 @@ from hypothesis import given, settings
 from joblib import Parallel, delayed
 
 from sim import engine
-from sim.rules import codes, log
+from sim.rules import gates, log
 from sim.spec import FollowerSpec, GateSpec, LearnerSpec, RecordSpec, RunSpec, StreamSpec
 from sim.sweeps import arena
 
 EVERY = RecordSpec(mode="every")
-GATES = [GateSpec(kind=kind) for kind in codes.GATES] + [GateSpec(kind="llf_split", purse="random")]
+GATES = [GateSpec(kind=kind) for kind in gates.GATES] + [GateSpec(kind="llf_split", purse="random")]
 
 
 def assert_same_bits(compiled, spec):
@@ -58,13 +58,13 @@ def test_kernel_equals_loop_with_other_feedback(compiled, leader, feedback, gate
     assert_same_bits(compiled, spec)
 
 
-@pytest.mark.parametrize("gate", codes.GATES)
+@pytest.mark.parametrize("gate", gates.GATES)
 def test_kernel_equals_loop_on_a_recorded_stream(compiled, gate):
     assert_same_bits(compiled, digits_spec(gate, B=20))
 
 
 @settings(max_examples=60)
-@given(own.run_specs(kinds=codes.GATES, max_T=30))
+@given(own.run_specs(kinds=gates.GATES, max_T=30))
 def test_property_kernel_equals_loop(compiled, spec):
     """Any spec; no rebuild of the inverse, whose LAPACK is not the same library in both."""
     assert_same_bits(compiled, spec.model_copy(update=dict(learner=spec.learner.model_copy(update=dict(refresh=4096)))))

@@ -17,7 +17,7 @@ from sim.spec import GateSpec, LearnerSpec
 from tests.conftest import digits_spec
 from tests.strategies import gate_specs
 
-LIVE = tuple(k for k in codes.GATES if k not in FORESEEING)
+LIVE = tuple(k for k in gates.GATES if k not in FORESEEING)
 MODELLED = LearnerSpec(sigma=0.5, radius_mode="fixed", radius_c=0.1)
 T = 40
 
@@ -271,7 +271,7 @@ SAVED = """
 @pytest.mark.parametrize("text", [FUNCTIONS, CLASS + SAVED])
 def test_a_gate_from_a_file_goes_on_where_it_stopped(tmp_path, text):
     (tmp_path / "mine.py").write_text(text)
-    gate, (X, y, K) = GateSpec(kind="own", path=str(tmp_path / "mine.py")), digits()
+    gate, (X, y, K) = GateSpec(kind="plugin", path=str(tmp_path / "mine.py")), digits()
     want, _ = play(live(gate), X, y, K)
     assert 0 < sum(d.open for d in want) < T
     made = live(gate)
@@ -286,7 +286,7 @@ def test_a_gate_from_a_file_goes_on_where_it_stopped(tmp_path, text):
 
 def test_a_class_without_a_state_plays_but_is_not_saved(tmp_path):
     (tmp_path / "mine.py").write_text(CLASS)
-    made = live(GateSpec(kind="own", path=str(tmp_path / "mine.py")))
+    made = live(GateSpec(kind="plugin", path=str(tmp_path / "mine.py")))
     play(made, *digits(), stop=5)
     with pytest.raises(LiveError, match=r"has no state\(\)"):
         made.state()

@@ -6,9 +6,10 @@ import json
 import numpy as np
 import pytest
 
-from sim import engine, own, setup
+from sim import engine, plugins, setup, sources
 from sim.live.gate import LiveError, LiveGate
 from sim.rules import gates
+from sim.sources import PluginError
 from sim.spec import FollowerSpec, GateSpec, LearnerSpec, RecordSpec, RunSpec, StreamSpec
 
 PACED = """
@@ -54,7 +55,7 @@ def game(gate, stream=FREE, follower="ball", **more):
 
 
 def mine(path, **more):
-    return GateSpec(kind="own", path=path, **more)
+    return GateSpec(kind="plugin", path=path, **more)
 
 
 def rows(spec, compiled=False):
@@ -66,10 +67,10 @@ def rows(spec, compiled=False):
     [("none.py", "no Python file"), ("gate.txt", "no Python file"), ("entry:none", "no entry point 'none'")],
 )
 def test_a_source_that_is_not_there_is_named(name, message):
-    with pytest.raises(own.OwnError, match=message):
-        own.file_of(name)
+    with pytest.raises(PluginError, match=message):
+        sources.file_of(name)
     with pytest.raises(ValueError, match=message):
-        GateSpec(kind="own", path=name)
+        GateSpec(kind="plugin", path=name)
 
 
 @pytest.mark.parametrize(
@@ -84,35 +85,35 @@ def test_a_source_that_is_not_there_is_named(name, message):
     ],
 )
 def test_a_file_that_is_no_gate_is_explained(source, text, message):
-    with pytest.raises(own.OwnError, match=message):
-        own.memory(source(text))
+    with pytest.raises(PluginError, match=message):
+        plugins.memory(source(text))
 
 
 def test_kinds_are_what_the_file_brings(source):
-    assert own.kinds(source(PACED)) == ("gate",)
+    assert plugins.kinds(source(PACED)) == ("gate",)
     text = CLASS + "\ndef respond(game, t, a, P, b, z): pass\nclass Learner: pass"
-    assert own.kinds(source(text)) == ("gate", "follower", "learner")
-    assert own.kinds(source("x = 1")) == ()
+    assert plugins.kinds(source(text)) == ("gate", "follower", "learner")
+    assert plugins.kinds(source("x = 1")) == ()
 
 
 def test_a_changed_file_is_read_again(source):
     path = source(PACED)
-    assert own.memory(path) == 2
+    assert plugins.memory(path) == 2
     before = mine(path), RunSpec(gate=mine(path)).key()
     source(PACED.replace("MEMORY = 2", "MEMORY = 3"))
-    assert own.memory(path) == 3
+    assert plugins.memory(path) == 3
     assert RunSpec(gate=mine(path)).key() != before[1]
 
 
 def test_an_entry_point_is_a_source(source, monkeypatch, tmp_path):
     path = source(PACED, "gate_of_a_package.py")
     monkeypatch.syspath_prepend(tmp_path)
-    entry = importlib.metadata.EntryPoint("paced", "gate_of_a_package", own.GROUP)
-    monkeypatch.setattr(importlib.metadata, "entry_points", lambda group: [entry] if group == own.GROUP else [])
-    assert str(own.file_of("entry:paced")) == path
+    entry = importlib.metadata.EntryPoint("paced", "gate_of_a_package", sources.GROUP)
+    monkeypatch.setattr(importlib.metadata, "entry_points", lambda group: [entry] if group == sources.GROUP else [])
+    assert str(sources.file_of("entry:paced")) == path
     np.testing.assert_array_equal(rows(game(mine("entry:paced"))), rows(game(mine(path))))
-    with pytest.raises(own.OwnError, match="valid: paced"):
-        own.file_of("entry:passed")
+    with pytest.raises(PluginError, match="valid: paced"):
+        sources.file_of("entry:passed")
 
 
 @pytest.mark.parametrize(("stream", "follower"), [(FREE, "ball"), (FREE, "evader"), (POOL, "best_response")])
@@ -148,7 +149,7 @@ def test_the_cap_is_the_games_unless_it_is_switched_off(source):
 
 def test_what_a_gate_raises_names_its_file(source):
     path = source("def query(game, purse, signal): return 1 / (signal.t - 3) > 0")
-    with pytest.raises(own.OwnError, match=r"mine\.py: ZeroDivisionError: .*replication 0 of seed 0"):
+    with pytest.raises(PluginError, match=r"mine\.py: ZeroDivisionError: .*replication 0 of seed 0"):
         rows(game(mine(path)))
 
 
@@ -162,23 +163,23 @@ def test_what_a_gate_raises_names_its_file(source):
 )
 def test_a_free_follower_stays_in_the_ball(source, body, message):
     path = source(f"def respond(game, t, theta_hat, P, theta_star, z):\n    {body}\n")
-    spec = RunSpec(T=5, stream=FREE, follower=FollowerSpec(kind="own", path=path))
-    with pytest.raises(own.OwnError, match=message):
+    spec = RunSpec(T=5, stream=FREE, follower=FollowerSpec(kind="plugin", path=path))
+    with pytest.raises(PluginError, match=message):
         rows(spec)
 
 
 @pytest.mark.parametrize("body", ["others[0] = gold", "others[0] = 99", "others[0] = -1"])
 def test_a_pool_follower_shows_what_can_be_shown(source, body):
     path = source(f"def choose(game, scores, payoffs, gold, others):\n    {body}\n")
-    spec = RunSpec(T=5, stream=POOL, follower=FollowerSpec(kind="own", path=path))
-    with pytest.raises(own.OwnError, match="outside the pool, or the gold"):
+    spec = RunSpec(T=5, stream=POOL, follower=FollowerSpec(kind="plugin", path=path))
+    with pytest.raises(PluginError, match="outside the pool, or the gold"):
         rows(spec)
 
 
 def test_a_follower_for_one_game_is_refused_in_the_other(source):
     path = source("def respond(game, t, theta_hat, P, theta_star, z): z[0] = game.L")
-    with pytest.raises(own.OwnError, match="defines no choose"):
-        rows(RunSpec(T=5, stream=POOL, follower=FollowerSpec(kind="own", path=path)))
+    with pytest.raises(PluginError, match="defines no choose"):
+        rows(RunSpec(T=5, stream=POOL, follower=FollowerSpec(kind="plugin", path=path)))
 
 
 def test_a_follower_cannot_touch_the_leader(source):
@@ -186,7 +187,7 @@ def test_a_follower_cannot_touch_the_leader(source):
     honest = "def respond(game, t, theta_hat, P, theta_star, z):\n    z[t % 3] = game.L\n"
     rude = honest + "    theta_hat[:] = 9.0\n    P[:] = 9.0\n    theta_star[:] = 9.0\n"
     specs = [
-        RunSpec(T=20, stream=FREE, follower=FollowerSpec(kind="own", path=source(text, name)))
+        RunSpec(T=20, stream=FREE, follower=FollowerSpec(kind="plugin", path=source(text, name)))
         for text, name in ((honest, "a.py"), (rude, "b.py"))
     ]
     np.testing.assert_array_equal(*map(rows, specs))
@@ -202,9 +203,9 @@ def test_a_learner_answers_finite_numbers(source, answer, message):
     path = source(f"{text}        return {answer}\n    def update(self, x, y): pass\n")
     spec = RunSpec(
         T=5, stream=StreamSpec(context="recorded", path="digits"), follower=FollowerSpec(kind="all"),
-        learner=LearnerSpec(kind="own", path=path, feedback="gold"),
+        learner=LearnerSpec(kind="plugin", path=path, feedback="gold"),
     )  # fmt: skip
-    with pytest.raises(own.OwnError, match=message):
+    with pytest.raises(PluginError, match=message):
         rows(spec)
 
 
@@ -225,7 +226,7 @@ def test_a_live_gate_plays_a_file_and_goes_on_from_its_state(source):
 
 def test_the_hard_cap_comes_before_the_answer(source):
     g = setup.build(game(mine(source("def query(game, purse, signal): return True"))))
-    rule = own.gate(game(mine(source("def query(game, purse, signal): return True"))).gate.path, g)
+    rule = plugins.gate(game(mine(source("def query(game, purse, signal): return True"))).gate.path, g)
     x = gates.Signal(0, 1.0, 1.0, 0.5, 0.0, 0, 1.0, 0, 0.0)
     assert rule.decide(g, gates.open_purse(g)._replace(left=0), x)[0] is False
     assert rule.decide(g._replace(cap=False), gates.open_purse(g)._replace(left=0), x)[0] is True
@@ -238,7 +239,7 @@ def test_a_coin_tossing_gate_of_ones_own_buys_what_random_buys(source, follower,
     stream, who, every = StreamSpec(context=context, d=3), FollowerSpec(kind=follower), RecordSpec(mode="every")
     played = [
         engine.play(RunSpec(T=80, B=20, stream=stream, follower=who, gate=gate, record=every), compiled=False)
-        for gate in (GateSpec(kind="random"), GateSpec(kind="own", path=path))
+        for gate in (GateSpec(kind="random"), GateSpec(kind="plugin", path=path))
     ]
     labels = [run.rows[0][:, 5] for run in played]
     assert labels[0].tolist() == labels[1].tolist() and labels[0][-1] == 20

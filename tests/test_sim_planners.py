@@ -10,12 +10,12 @@ from hypothesis import strategies as st
 from pydantic import ValidationError
 
 from sim import engine, scripts
-from sim.rules import codes, followers, leader, learners, log, planners
+from sim.rules import followers, gates, leader, learners, log, planners
 from sim.setup import build
 from sim.spec import FollowerSpec, GateSpec, LearnerSpec, RecordSpec, RunSpec, StreamSpec
 
 EVERY = RecordSpec(mode="every")
-GATES = [GateSpec(kind=kind) for kind in codes.GATES] + [GateSpec(kind="llf_split", purse="random")]
+GATES = [GateSpec(kind=kind) for kind in gates.GATES] + [GateSpec(kind="llf_split", purse="random")]
 PLANS = st.builds(
     FollowerSpec,
     kind=st.just("patient"),

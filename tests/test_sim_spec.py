@@ -9,7 +9,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 from pydantic import ValidationError
 
-from sim.rules import codes
+from sim.rules import codes, followers, gates
 from sim.setup import build, information
 from sim.spec import FollowerSpec, GateSpec, LearnerSpec, RecordSpec, RunSpec, StreamSpec
 
@@ -131,8 +131,8 @@ def test_a_boolean_is_no_budget(field):
 @pytest.mark.parametrize(
     ("make", "near", "valid"),
     [
-        (lambda: GateSpec(kind="llf_pased"), "llf_paced", codes.GATES),
-        (lambda: FollowerSpec(kind="bal"), "ball", codes.FOLLOWERS),
+        (lambda: GateSpec(kind="llf_pased"), "llf_paced", gates.GATES),
+        (lambda: FollowerSpec(kind="bal"), "ball", followers.FOLLOWERS),
         (lambda: StreamSpec(context="isotropc"), "isotropic", codes.CONTEXTS),
         (lambda: LearnerSpec(kind="rigde"), "ridge", ("ridge", "ova")),
         (lambda: LearnerSpec(leader="greedi"), "greedy", codes.LEADERS),
@@ -220,8 +220,8 @@ def test_the_key_of_an_own_part_follows_the_bytes_of_its_file(tmp_path, part):
     file, keys = tmp_path / "mine.py", set()
     for text in ("x = 1", "x = 2"):
         file.write_text(text)
-        gate = dict(gate=GateSpec(kind="own", path=str(file)))
-        learner = dict(stream=DIGITS, follower=ALL, learner=LearnerSpec(kind="own", feedback="gold", path=str(file)))
+        gate = dict(gate=GateSpec(kind="plugin", path=str(file)))
+        learner = dict(stream=DIGITS, follower=ALL, learner=LearnerSpec(kind="plugin", feedback="gold", path=str(file)))
         keys.add(RunSpec(**(gate if part == "gate" else learner)).key())
     assert len(keys) == 2
 
@@ -279,10 +279,10 @@ def test_hard_delta_is_theorem_4s():
 def test_property_setup_says_what_the_spec_says(spec):
     g, k = build(spec), spec.learner
     assert (g.T, g.d, g.N, g.M, g.B) == (spec.T, spec.stream.d, spec.N, spec.follower.M, spec.budget)
-    assert codes.CONTEXTS[g.context] == spec.stream.context and codes.FOLLOWERS[g.follower] == spec.follower.kind
+    assert codes.CONTEXTS[g.context] == spec.stream.context and followers.FOLLOWERS[g.follower] == spec.follower.kind
     assert codes.LEADERS[g.leader] == k.leader and codes.FEEDBACKS[g.feedback] == k.feedback
-    assert codes.GATES[g.gate] == spec.gate.kind and codes.RADIUS_MODES[g.radius_mode] == k.radius_mode
-    assert codes.LATENCIES[g.latency] == spec.gate.latency_used and codes.GATES[g.purse] == spec.gate.purse
+    assert gates.GATES[g.gate] == spec.gate.kind and codes.RADIUS_MODES[g.radius_mode] == k.radius_mode
+    assert codes.LATENCIES[g.latency] == spec.gate.latency_used and gates.GATES[g.purse] == spec.gate.purse
     assert g.relabel_from == g.T and not g.wrong
     vectors = g.M + 1 if k.feedback == "full" else 1
     assert g.info == pytest.approx(g.d * math.log(1 + g.B * vectors * k.L**2 / (g.d * k.lam)))

@@ -6,7 +6,7 @@ import sys
 import pytest
 
 from sim import engine, sweeps, tiers
-from sim.rules import codes
+from sim.rules import codes, gates
 from sim.spec import RecordSpec, RunSpec
 
 
@@ -36,7 +36,7 @@ def test_seed_sets_hold_the_same_configurations():
 def test_names():
     assert set(sweeps.TESTING) <= set(sweeps.SWEEPS)
     assert all(tiers.TIERS[name].name == name for name in tiers.TIERS)
-    honest = set(codes.GATES) - {"control_peek"}
+    honest = set(gates.GATES) - {"control_peek"}
     assert {g.kind for g in sweeps.ALL_GATES} == honest
     assert {g.kind for g in sweeps.BUYERS} == honest - {"always", "never"}
 

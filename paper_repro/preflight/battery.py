@@ -25,7 +25,8 @@ from paper_repro.preflight import learner as learners
 from paper_repro.preflight.interface import interface
 from paper_repro.preflight.outcome import SKIPPED, Check, Outcome
 from paper_repro.preflight.size import FULL, PLAIN, QUICK, SEARCH, Size, fitting
-from sim import own
+from sim import plugins, sources
+from sim.sources import PluginError
 from sim.spec import GateSpec, RunSpec
 from theory.ledger import FAIL, FAMILY_ERROR, INCONCLUSIVE
 
@@ -56,7 +57,7 @@ GATE: tuple[Check, ...] = (
     Check("features", "Your features", "the same on the recorded features given", False, rivals.features),
     Check("cost", "Cost", "its own part of a round takes under a millisecond", False, rivals.cost),
 )  # fmt: skip
-BATTERY = {own.GATE: GATE, own.FOLLOWER: followers.BATTERY, own.LEARNER: learners.BATTERY}
+BATTERY = {plugins.GATE: GATE, plugins.FOLLOWER: followers.BATTERY, plugins.LEARNER: learners.BATTERY}
 INTERVALS = 8  # checks of a battery that have intervals; each errs with FAMILY_ERROR / INTERVALS
 
 
@@ -97,7 +98,7 @@ def answer(check: Check, b: bench.Bench) -> Answer:
     start = time.monotonic()
     try:
         outcome = Outcome(SKIPPED, LATE) if b.late() else check.run(b)
-    except own.OwnError as error:
+    except PluginError as error:
         outcome = Outcome(FAIL if check.honest else SKIPPED, f"{error}{CRASHED}")
     return Answer(check, outcome, time.monotonic() - start)
 
@@ -108,7 +109,7 @@ def prepare(
 ) -> bench.Bench:  # fmt: skip
     """Load, compile where that can be done, measure a round, and choose how much to play.
 
-    Raises own.OwnError for a file that cannot be used, ValueError for minutes that are not positive.
+    Raises PluginError for a file that cannot be used, ValueError for minutes that are not positive.
     """
     if not (math.isfinite(minutes) and minutes > 0.0):
         raise ValueError(f"minutes = {minutes:g} is not allowed; give a positive number")
@@ -122,10 +123,10 @@ def prepare(
     made = bench.Bench(kind, source, size, jobs, compiled, how, start + 60.0 * minutes, level, features)
     if not compiled and not quick:
         made.said.append(f"size {PLAIN.name}: fewer replications and shorter runs than of a compiled part")
-    if kind == own.GATE:
+    if kind == plugins.GATE:
         try:
             made.cost = typical_cost(source, compiled)
-        except own.OwnError:
+        except PluginError:
             return made
         left = 60.0 * minutes - (time.monotonic() - start)
         made.size, said = fitting(size, level, made.cost, left, jobs)
@@ -135,7 +136,7 @@ def prepare(
 
 def typical_cost(source: str, compiled: bool) -> float:
     """Microseconds of a round, one in six against the evader, who asks a gate many times."""
-    gate, rounds = GateSpec(kind="own", path=source), 2000 if compiled else 20
+    gate, rounds = GateSpec(kind="plugin", path=source), 2000 if compiled else 20
     usual, evader = (
         bench.microseconds(RunSpec(**bench.arena(*place), gate=gate), compiled, rounds)
         for place in (("best_response", "isotropic"), ("evader", "free"))
@@ -162,7 +163,7 @@ def _number(x: float) -> float | None:
 def verdict_file(report: Report) -> dict[str, Any]:
     """The machine-readable verdict; see the module for its schema."""
     b, code = report.bench, report.code
-    file = own.file_of(b.source)
+    file = sources.file_of(b.source)
     return dict(
         schema=SCHEMA,
         kind=b.kind,
@@ -194,4 +195,4 @@ def text_of(report: Report) -> str:
 
 def folder_of(source: str, out: Path | None) -> Path:
     """Where page and verdict go: preflight/NAME beside the working folder unless one is given."""
-    return out or Path("preflight") / own.file_of(source).stem
+    return out or Path("preflight") / sources.file_of(source).stem

@@ -16,9 +16,10 @@ import pandas as pd
 from joblib import Parallel, delayed
 
 from paper_repro.preflight.size import Size
-from sim import engine, own, table
-from sim.rules import codes
+from sim import engine, plugins, sources, table
+from sim.rules import codes, gates
 from sim.runlog import RunLog
+from sim.sources import PluginError
 from sim.spec import FollowerSpec, GateSpec, LearnerSpec, RecordSpec, RunSpec, StreamSpec
 from theory.studies import nonmyopic
 
@@ -68,7 +69,7 @@ def recorded(path: str, center: bool) -> dict[str, Any]:
 
 def contenders(ours: GateSpec | None) -> list[GateSpec]:
     """Every built-in gate but the one that peeks, both purses of llf_split, and ours."""
-    kinds = [g for g in codes.GATES if g not in ("control_peek", "llf_split")]
+    kinds = [g for g in gates.GATES if g not in ("control_peek", "llf_split")]
     found = [GateSpec(kind=g) for g in kinds] + [GateSpec(kind="llf_split"), GateSpec(kind="llf_split", purse="random")]
     return found + ([ours] if ours is not None else [])
 
@@ -95,11 +96,11 @@ class Bench:
 
     @property
     def gate(self) -> GateSpec:
-        return GateSpec(kind=codes.OWN, path=self.source)
+        return GateSpec(kind=codes.PLUGIN, path=self.source)
 
     @property
     def uncapped(self) -> GateSpec:
-        return GateSpec(kind=codes.OWN, path=self.source, cap=False)
+        return GateSpec(kind=codes.PLUGIN, path=self.source, cap=False)
 
     @property
     def sets(self) -> range:
@@ -107,7 +108,7 @@ class Bench:
 
     def is_own(self, spec: RunSpec) -> bool:
         """Whether the run plays the part that is looked at."""
-        return codes.OWN in (spec.gate.kind, spec.follower.kind, spec.learner.kind)
+        return codes.PLUGIN in (spec.gate.kind, spec.follower.kind, spec.learner.kind)
 
     def play(self, jobs: Sequence[Job]) -> pd.DataFrame:
         """The results table of the runs in their order, with the column ``arena``."""
@@ -144,20 +145,20 @@ class Bench:
 def way(kind: str, source: str, plain: bool) -> tuple[bool, str]:
     """(compiled, why): how the part is played, after compiling both runs where that can be done.
 
-    Raises own.OwnError for a file that cannot be loaded or brings no such part.
+    Raises PluginError for a file that cannot be loaded or brings no such part.
     """
-    own.part(source, kind)
+    plugins.part(source, kind)
     if plain:
         return False, "plain loop, as asked (--plain)"
-    if not own.compilable(source, kind):
-        return False, f"plain loop, because {'a class' if kind == own.GATE else 'a learner'} is not compiled"
+    if not plugins.compilable(source, kind):
+        return False, f"plain loop, because {'a class' if kind == plugins.GATE else 'a learner'} is not compiled"
     raised = ""
     with warnings.catch_warnings(record=True) as caught:
         warnings.simplefilter("always")
         try:
             for spec in samples(kind, source):
                 engine.play(spec)
-        except own.OwnError as error:
+        except PluginError as error:
             raised = str(error)
     refused = [str(w.message).split(": ", 1)[-1] for w in caught if issubclass(w.category, engine.NotCompiled)]
     if refused or raised:
@@ -167,12 +168,12 @@ def way(kind: str, source: str, plain: bool) -> tuple[bool, str]:
 
 def samples(kind: str, source: str) -> list[RunSpec]:
     """A short run of each sort that the part can play."""
-    module, short = own.load(source), dict(T=8, B=3, record=FINAL)
-    if kind == own.GATE:
-        mine = GateSpec(kind=codes.OWN, path=source)
+    module, short = sources.load(source), dict(T=8, B=3, record=FINAL)
+    if kind == plugins.GATE:
+        mine = GateSpec(kind=codes.PLUGIN, path=source)
         games = [RunSpec(**short, **arena("ball", "free", 4), gate=mine)]
         return [*games, RunSpec(**short, **recorded("digits", True), gate=mine)]
-    follower = FollowerSpec(kind=codes.OWN, path=source)
+    follower = FollowerSpec(kind=codes.PLUGIN, path=source)
     found = []
     if callable(getattr(module, "respond", None)):
         found.append(RunSpec(**short, stream=StreamSpec(context="free", d=4), follower=follower))

@@ -6,9 +6,9 @@ import pandas as pd
 from paper_repro.preflight.bench import EVERY, FINAL, Bench, Job, arena, recorded, rows_of
 from paper_repro.preflight.outcome import SKIPPED, Outcome, of_finding, rule
 from paper_repro.preflight.signals import answers, claim_of, claims, first_difference, live, record
-from sim import own
 from sim.live.gate import LiveError
 from sim.rules import log
+from sim.sources import PluginError
 from sim.spec import GateSpec, LearnerSpec, RunSpec
 from theory.judges import plugin as judges
 from theory.judges.path import coverage_of
@@ -109,7 +109,7 @@ def apart(b: Bench) -> list[str]:
         played, name = [s.bought for s in found.seen], f"{spec.follower.kind}/{spec.stream.context}"
         try:
             same = answers(b.source, found.setup, found.seen)
-        except own.OwnError as error:
+        except PluginError as error:
             said.append(f"it cannot decide outside the game ({name}): {error}")
             continue
         where = first_difference(played, same)
@@ -119,7 +119,7 @@ def apart(b: Bench) -> list[str]:
         blind = answers(b.source, found.setup, found.seen, bait=False)
         where = first_difference(same, blind)
         if where:
-            text = f"round {where} ({name}): the decision changes when signal.leak, which knows the label, "
+            text = f"round {where} ({name}): the decision changes when signal.surprise, which knows the label, "
             said.append(text + "is hidden")
         if spec.stream.context == "recorded":
             said += recorded_labels(b, spec)
@@ -150,12 +150,12 @@ def peeking(b: Bench) -> Outcome:
         text = f"{len(different)} of {len(pairs)} pairs decide differently up to a round when only its label and later "
         said.append(text + f"ones differ, first in round {r} of {name}")
     if said:
-        return rule(True, "; ".join(said) + ". The rule: decide from purse and signal, and never from signal.leak",
+        return rule(True, "; ".join(said) + ". The rule: decide from purse and signal, and never from signal.surprise",
                     len(pairs), control)  # fmt: skip
     if not budget_runs(b)["labels"].any():
         return Outcome(VACUOUS, NEVER_BOUGHT, n=len(pairs), control=control)
     text = f"{len(pairs)} pairs of runs with other labels from a round on decide alike up to it, on digits too; so "
-    return rule(False, text + "does the gate outside the game, with signal.leak hidden", len(pairs), control)
+    return rule(False, text + "does the gate outside the game, with signal.surprise hidden", len(pairs), control)
 
 
 def claim_runs(b: Bench) -> pd.DataFrame:

@@ -10,6 +10,8 @@ from typing import Annotated
 
 import typer
 
+from sim.sources import PluginError
+
 CORES = len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count() or 1
 KINDS = ("gate", "follower", "learner")
 Register = Callable[[str | None], Callable[[Callable[..., int]], Callable[..., None]]]
@@ -29,16 +31,16 @@ def new(
 
 def chosen_kind(source: str, kind: str | None) -> str:
     """The kind to look at. Raises ValueError where the file brings none, several, or not the one asked for."""
-    from sim import own
+    from sim import plugins
 
     if kind is not None and kind not in KINDS:
         raise ValueError(f"unknown kind {kind!r}; valid: {', '.join(KINDS)}")
-    found = own.kinds(source)
+    found = plugins.kinds(source)
     if kind is not None:
-        own.part(source, kind)
+        plugins.part(source, kind)
         return kind
     if not found:
-        raise own.OwnError(f"{source} brings no part: it must define {'; or '.join(own.ASKED.values())}")
+        raise PluginError(f"{source} brings no part: it must define {'; or '.join(plugins.ASKED.values())}")
     if len(found) > 1:
         raise ValueError(f"{source} brings {' and '.join(found)}; say which with --kind")
     return found[0]

@@ -11,14 +11,14 @@ import pandas as pd
 from paper_repro.preflight.bench import EVERY, FINAL, Bench, Job, built_in, contenders, rows_of
 from paper_repro.preflight.checks import repeated
 from paper_repro.preflight.outcome import Check, Outcome, of_finding, rule
-from sim import own
-from sim.rules import codes
+from sim import plugins
+from sim.rules import codes, followers
 from sim.spec import FollowerSpec, GateSpec, LearnerSpec, RecordSpec, RunSpec, StreamSpec
 from theory.judges import path
 from theory.judges import plugin as judges
 from theory.ledger import FAIL, PASS, VACUOUS, Finding, Tables, all_of
 
-RIVALS = {"free": ("ball", "evader", "patient"), "pool": codes.POOL_FOLLOWERS}
+RIVALS = {"free": ("ball", "evader", "patient"), "pool": followers.POOL}
 STRONGEST = {"free": "ball", "pool": "best_response"}
 POOLS = ("isotropic", "power_law", "zipf", "shift")
 GATES = ("always", "random", "llf_paced", "llf_self_paced", "llf_quantile", "margin", "dual")
@@ -28,16 +28,16 @@ Judge = Callable[[Tables, float], Finding]
 
 def contexts(b: Bench) -> tuple[str, ...]:
     """The contexts that the file's functions can play."""
-    module = own.part(b.source, own.FOLLOWER)
+    module = plugins.part(b.source, plugins.FOLLOWER)
     free = ("free",) if callable(getattr(module, "respond", None)) else ()
     pools = POOLS if b.size.sets > 1 else POOLS[:1]
     return free + (pools if callable(getattr(module, "choose", None)) else ())
 
 
-def place(b: Bench, context: str, d: int = 4, kind: str = codes.OWN) -> dict[str, Any]:
+def place(b: Bench, context: str, d: int = 4, kind: str = codes.PLUGIN) -> dict[str, Any]:
     """Stream and follower: the one looked at, or a built-in one."""
     stream = StreamSpec(context=context, d=d, leak=0.1 if context == "zipf" else 0.0, components=min(4, d))
-    mine = kind == codes.OWN
+    mine = kind == codes.PLUGIN
     return dict(stream=stream, follower=FollowerSpec(kind=kind, path=b.source) if mine else built_in(kind, d))
 
 
@@ -121,7 +121,7 @@ def strength_runs(b: Bench) -> pd.DataFrame:
         common: dict[str, Any] = dict(T=b.size.T, beta=0.1, record=FINAL, replications=b.size.reps)
         jobs = [
             Job(f"{g}/{k}/{c}/{s}", RunSpec(**common, **place(b, c, 8, k), gate=GateSpec(kind=g), seed=s))
-            for c in chosen for k in (*RIVALS[game_of(c)], codes.OWN) for g in GATES for s in b.sets
+            for c in chosen for k in (*RIVALS[game_of(c)], codes.PLUGIN) for g in GATES for s in b.sets
         ]  # fmt: skip
         b.kept["strength"] = b.play(jobs)
     return b.kept["strength"]
@@ -131,7 +131,7 @@ def strength_table(rows: pd.DataFrame, level: float) -> pd.DataFrame:
     """arena (game / gate), rival, mean, low, high: regret extracted beyond each built-in follower."""
     games = rows["context"].map(game_of)
     swapped = rows.assign(arena=games + " / " + rows["gate"], gate=rows["follower"])
-    parts = [judges.differences(part, codes.OWN, "regret", level / 2) for _, part in swapped.groupby(games)]
+    parts = [judges.differences(part, codes.PLUGIN, "regret", level / 2) for _, part in swapped.groupby(games)]
     return pd.concat(parts, ignore_index=True)
 
 
@@ -159,7 +159,7 @@ def strength(b: Bench) -> Outcome:
 def harm(b: Bench) -> Outcome:
     """Does it cost the leader anything at all?"""
     rows = strength_runs(b)
-    mean = float(rows[rows["follower"] == codes.OWN]["regret"].mean())
+    mean = float(rows[rows["follower"] == codes.PLUGIN]["regret"].mean())
     text = f"mean regret {mean:.3g} in {b.size.T} rounds at beta 0.1"
     verdict = PASS if mean > 0.0 else VACUOUS
     return Outcome(
@@ -170,7 +170,7 @@ def harm(b: Bench) -> Outcome:
 def exponent(b: Bench) -> Outcome:
     """With every label bought its regret grows no faster than T^0.6 (claim B4b)."""
     context = contexts(b)[0]
-    kinds = (*RIVALS[game_of(context)], codes.OWN)
+    kinds = (*RIVALS[game_of(context)], codes.PLUGIN)
     n = b.size.rate_reps
     jobs = [
         Job(f"{k}/{T}/{s}", RunSpec(T=T, **place(b, context, 4, k), record=FINAL, seed=s, replications=n))
@@ -180,7 +180,7 @@ def exponent(b: Bench) -> Outcome:
     rows = rows.assign(gate=rows["follower"])
 
     def judged(part: pd.DataFrame) -> Finding:
-        return judges.exponent_finding(judges.exponents(part, "T", b.level), codes.OWN, 0.5, False)
+        return judges.exponent_finding(judges.exponents(part, "T", b.level), codes.PLUGIN, 0.5, False)
 
     b.kept["exponents_T"] = judges.exponents(rows, "T", b.level)
     found = judged(rows)

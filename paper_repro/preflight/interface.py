@@ -10,7 +10,7 @@ import numpy as np
 from paper_repro.preflight.bench import EVERY, Bench, arena
 from paper_repro.preflight.outcome import Outcome, rule
 from paper_repro.preflight.signals import answers, blaming, claim_of, first_difference, record
-from sim import engine, own
+from sim import engine, plugins
 from sim.rules import gates
 from sim.rules.gates import Purse, Signal
 from sim.setup import Setup
@@ -38,7 +38,7 @@ def extremes(g: Setup) -> list[tuple[Purse, Signal]]:
 
 def asked_of(source: str, g: Setup) -> tuple[Callable[[Purse, Signal], Any], Any]:
     """(query(purse, signal), the gate's object or None)."""
-    module = own.part(source, own.GATE)
+    module = plugins.part(source, plugins.GATE)
     if hasattr(module, "Gate"):
         mine = module.Gate(g)
         return mine.query, mine
@@ -91,7 +91,7 @@ def interface(b: Bench) -> Outcome:
     if where:
         text = f"the decision of round {where} changes when earlier questions are put twice; the rule: a query has no "
         return rule(True, text + "effect; count in update", n)
-    module = own.part(b.source, own.GATE)
+    module = plugins.part(b.source, plugins.GATE)
     memory = found.seen[-1].purse.memory
     if not np.isfinite(memory).all():
         return rule(True, f"purse.memory holds {memory[~np.isfinite(memory)][0]:g}; the rule is finite numbers", n)

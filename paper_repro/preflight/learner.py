@@ -17,7 +17,7 @@ from paper_repro.preflight.bench import DIGITS, FINAL, Bench, Job, recorded, row
 from paper_repro.preflight.checks import apart_process
 from paper_repro.preflight.outcome import SKIPPED, Check, Outcome, of_finding, rule
 from paper_repro.preflight.signals import blaming
-from sim import loop, own
+from sim import loop, plugins
 from sim.rules import codes, learners
 from sim.spec import GateSpec, LearnerSpec, RunSpec
 from theory import stats
@@ -47,7 +47,7 @@ def excesses(source: str, seed: int, replication: int) -> tuple[float, float]:
     X, chances, luck = world(seed, replication)
     found = []
     for every in (True, False):
-        mine, worst, total = own.OwnLearner(source, M, K, LAM), 0.0, 0.0
+        mine, worst, total = plugins.PluginLearner(source, M, K, LAM), 0.0, 0.0
         for t in range(ROUNDS):
             w2 = mine.predict(X[t])[1]
             total += w2
@@ -88,7 +88,7 @@ def width(b: Bench) -> Outcome:
 def interface(b: Bench) -> Outcome:
     """Finite scores and widths, predict without effect, widths that fall where labels are bought."""
     with blaming(b.source):
-        mine, rng = own.OwnLearner(b.source, M, K, LAM), np.random.default_rng(0)
+        mine, rng = plugins.PluginLearner(b.source, M, K, LAM), np.random.default_rng(0)
         for n in range(40):
             x = rng.standard_normal(M) * (0.0 if n == 0 else 1.0)
             x /= max(float(np.linalg.norm(x)), 1.0)
@@ -109,7 +109,7 @@ def interface(b: Bench) -> Outcome:
 
 def spec_of(b: Bench, gate: str, T: int, **more: Any) -> RunSpec:
     """A run on digits with this learner."""
-    place = recorded("digits", True) | dict(learner=LearnerSpec(**(DIGITS | dict(kind=codes.OWN)), path=b.source))
+    place = recorded("digits", True) | dict(learner=LearnerSpec(**(DIGITS | dict(kind=codes.PLUGIN)), path=b.source))
     return RunSpec(T=T, beta=None if gate == "always" else 0.2, **place, gate=GateSpec(kind=gate), **more)
 
 
@@ -134,7 +134,7 @@ def accuracy_runs(b: Bench) -> pd.DataFrame:
         for s in b.sets:
             mine = spec_of(b, gate, T, record=FINAL, seed=s, replications=min(b.size.digits_reps, 3))
             ova = mine.model_copy(update=dict(learner=LearnerSpec(**DIGITS)))
-            jobs += [Job(f"own/{s}", mine), Job(f"ova/{s}", ova)]
+            jobs += [Job(f"plugin/{s}", mine), Job(f"ova/{s}", ova)]
     rows = b.play(jobs)
     return rows.assign(arena=rows["gate"], gate=rows["run"].str.split("/").str[0])
 
@@ -144,7 +144,7 @@ def accuracy(b: Bench) -> Outcome:
     rows = accuracy_runs(b)
 
     def judged(part: pd.DataFrame) -> Finding:
-        found = judges.differences(part, "own", "accuracy", b.level)
+        found = judges.differences(part, codes.PLUGIN, "accuracy", b.level)
         return all_of([(r["arena"], r["mean"], r["low"], r["high"]) for r in found.to_dict("records")], -WORSE, "above")
 
     b.kept["accuracy"] = rows.groupby(["arena", "gate"])[["accuracy", "labels", "mistakes"]].mean().reset_index()
@@ -179,7 +179,7 @@ def cost(b: Bench) -> Outcome:
         return 1e6 * (time.thread_time() - start) / len(X)
 
     with blaming(b.source):
-        mine = statistics.median(taken(own.OwnLearner(b.source, 64, 10, 1.0)) for _ in range(3))
+        mine = statistics.median(taken(plugins.PluginLearner(b.source, 64, 10, 1.0)) for _ in range(3))
     ova = statistics.median(taken(loop.OvaRidge(64, 10, 1.0, 4096)) for _ in range(3))
     text = f"{mine:.0f} us a round of predict and update, ova's plain twin {ova:.0f} (64 features, 10 classes); "
     return Outcome(PASS if mine < 2e4 else FAIL, text + "the rule is 20 ms", mine, 2e4, mine, mine, 3)
@@ -191,15 +191,15 @@ def features(b: Bench) -> Outcome:
         return Outcome(SKIPPED, "no recorded features were given (--features file.parquet or .npz)")
     place = recorded(b.features, True)
     T = min(b.size.digits_T, 400)
-    mine = LearnerSpec(**(DIGITS | dict(kind=codes.OWN)), path=b.source)
+    mine = LearnerSpec(**(DIGITS | dict(kind=codes.PLUGIN)), path=b.source)
     common: dict[str, Any] = dict(T=T, beta=0.2, gate=GateSpec(kind="random"), record=FINAL, replications=3)
     jobs = [
         Job(f"{name}/{s}", RunSpec(**common, **(place | dict(learner=k)), seed=s))
-        for name, k in (("own", mine), ("ova", LearnerSpec(**DIGITS))) for s in b.sets
+        for name, k in ((codes.PLUGIN, mine), ("ova", LearnerSpec(**DIGITS))) for s in b.sets
     ]  # fmt: skip
     rows = b.play(jobs)
     rows = rows.assign(gate=rows["run"].str.split("/").str[0])
-    cell = judges.difference(rows, "own", "ova", "accuracy", b.level)
+    cell = judges.difference(rows, codes.PLUGIN, "ova", "accuracy", b.level)
     found = all_of([("accuracy - ova's", *cell[:3])], -WORSE, "above")
     return of_finding(found, f"random gate, 20 % of {T} labels: {found.detail}")
 

@@ -10,7 +10,7 @@ import pandas as pd
 from paper_repro.preflight.bench import EVERY, FINAL, Bench, Job, arena, contenders, microseconds, recorded
 from paper_repro.preflight.outcome import Outcome, of_finding
 from paper_repro.preflight.signals import record
-from sim import own
+from sim import plugins
 from sim import recorded as files
 from sim.rules import codes, gates
 from sim.spec import GateSpec, RunSpec
@@ -24,7 +24,7 @@ EQUAL = ("random", "prefix", "llf_self_paced")
 RATED = ("random", "prefix", "llf_paced", "llf_self_paced")
 COSTED = ("random", "llf_paced", "llf_self_paced")
 DEAR = 1000.0  # us a round; a fine-tuning step takes tens of milliseconds (claim M4)
-OWN = codes.OWN
+OWN = codes.PLUGIN
 
 
 def dimension(T: int) -> int:
@@ -250,8 +250,8 @@ def cost(b: Bench) -> Outcome:
     """Does the gate's own part of a round take less than a millisecond?"""
     spec = RunSpec(T=200, beta=0.3, **arena("ball", "free", 8), gate=b.gate, record=EVERY)
     found = record(spec)
-    mine = [gate_only(own.gate(b.source, found.setup), found.setup, found.seen) for _ in range(5)]
-    theirs = found.setup._replace(gate=codes.LLF_SELF_PACED, window=256)
+    mine = [gate_only(plugins.gate(b.source, found.setup), found.setup, found.seen) for _ in range(5)]
+    theirs = found.setup._replace(gate=gates.LLF_SELF_PACED, window=256)
     usual = [gate_only(gates.BUILT_IN, theirs, found.seen) for _ in range(5)]
     times = []
     for kind in (OWN, *COSTED):

@@ -110,7 +110,7 @@ def weakest(b: Bench) -> Outcome:
             for g in (b.gate, GateSpec(kind="random"))
         )
         rows = b.play([Job("weak/0", ours), Job("weak/1", theirs)])
-        gap = rows[rows["gate"] == "own"]["regret"].to_numpy() - rows[rows["gate"] == "random"]["regret"].to_numpy()
+        gap = rows[rows["gate"] == "plugin"]["regret"].to_numpy() - rows[rows["gate"] == "random"]["regret"].to_numpy()
         gaps.extend(gap)
         low, high = stats.student(gap, b.level)[1:]
         verdicts.append(FAIL if low > 0 else (PASS if high <= 0 else INCONCLUSIVE))

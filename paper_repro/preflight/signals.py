@@ -11,10 +11,11 @@ from typing import Any, NamedTuple
 
 import numpy as np
 
-from sim import engine, loop, own, recorded
+from sim import engine, loop, plugins, recorded
 from sim.live.gate import LiveError, LiveGate
 from sim.rules import codes, draws, gates, rounds, streams
 from sim.setup import Setup
+from sim.sources import PluginError
 from sim.spec import RunSpec
 
 
@@ -40,10 +41,10 @@ def blaming(source: str, when: str = "") -> Iterator[None]:
     """Whatever the file raises becomes an OwnError that names it and says ``when``."""
     try:
         yield
-    except (own.OwnError, LiveError):
+    except (PluginError, LiveError):
         raise
     except Exception as error:
-        raise own.OwnError(f"{source}: {type(error).__name__}: {error} {when}".rstrip()) from error
+        raise PluginError(f"{source}: {type(error).__name__}: {error} {when}".rstrip()) from error
 
 
 def watched(rule: gates.Rule, seen: list[Seen]) -> gates.Rule:
@@ -67,7 +68,7 @@ def record(spec: RunSpec, replication: int = 0, relabelled: int = 0) -> Recorded
     plan, empty, seen = np.zeros(0, dtype=np.int64), np.zeros(0), list[Seen]()
     source = spec.gate.path
     with blaming(source):
-        rule = watched(own.gate(source, g), seen)
+        rule = watched(plugins.gate(source, g), seen)
         data = engine.data_of(spec)
         if data is not None:
             order = streams.permutation(keys[draws.PERMUTATION], len(data.y))
@@ -92,13 +93,13 @@ def record(spec: RunSpec, replication: int = 0, relabelled: int = 0) -> Recorded
 def answers(source: str, g: Setup, seen: list[Seen], *, bait: bool = True, twice: bool = False) -> list[bool]:
     """The decisions of a fresh gate on recorded rounds, outside any game.
 
-    ``bait`` = False zeroes signal.leak; ``twice`` puts every question twice and asks about other vectors between.
+    ``bait`` = False zeroes signal.surprise; ``twice`` puts every question twice and asks about other vectors between.
     """
     found = []
     with blaming(source):
-        rule, p = own.gate(source, g), gates.open_purse(g)
+        rule, p = plugins.gate(source, g), gates.open_purse(g)
         for round_ in seen:
-            x = round_.signal if bait else round_.signal._replace(leak=0.0)
+            x = round_.signal if bait else round_.signal._replace(surprise=0.0)
             if twice:
                 rule.decide(g, p, x._replace(width=0.5 * x.width, latency=0.5 * x.latency, gap=0.5 * x.gap))
                 rule.decide(g, p, x)
@@ -140,7 +141,7 @@ def first_difference(a: list[bool], b: list[bool]) -> int:
 
 def claim_of(source: str) -> Callable[[Any, Setup, gates.Purse, gates.Signal], float] | None:
     """latency(gate object, game, purse, signal) of a file, None where it claims nothing."""
-    module = own.part(source, own.GATE)
+    module = plugins.part(source, plugins.GATE)
     if hasattr(module, "Gate"):
         if not callable(getattr(module.Gate, "latency", None)):
             return None
@@ -154,10 +155,10 @@ def claims(source: str, found: Recorded) -> np.ndarray:
     """What latency() claims in every recorded round (T,), asked before the round is settled."""
     claim = claim_of(source)
     assert claim is not None
-    module, g, out = own.part(source, own.GATE), found.setup, []
+    module, g, out = plugins.part(source, plugins.GATE), found.setup, []
     with blaming(source):
         mine = module.Gate(g) if hasattr(module, "Gate") else None
-        rule = own.rule_of_class(mine) if mine else own.gate(source, g)
+        rule = plugins.rule_of_object(mine) if mine else plugins.gate(source, g)
         p = gates.open_purse(g)
         for s in found.seen:
             out.append(claim(mine, g, p, s.signal))

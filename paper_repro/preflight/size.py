@@ -4,13 +4,13 @@ from collections.abc import Iterator
 from dataclasses import dataclass, fields, replace
 
 from sim import sweeps
-from sim.rules import codes
+from sim.rules import followers
 from sim.spec import LearnerSpec
 from theory.judges.plugin import enough
 
 ARENAS = (
-    *((f, c) for c in ("isotropic", "power_law", "zipf", "shift") for f in codes.POOL_FOLLOWERS),
-    *((f, "free") for f in (*codes.FREE_FOLLOWERS, "patient")),
+    *((f, c) for c in ("isotropic", "power_law", "zipf", "shift") for f in followers.POOL),
+    *((f, "free") for f in (*followers.SWEPT, "patient")),
 )
 SHARE = 0.5  # of the minutes for the games that own parts play; the rest is rivals, search, data, the page
 LEAST = 4  # replications a seed set below which intervals say nothing

@@ -7,7 +7,7 @@ from the classifier's probabilities, and plays every gate but the two that need 
 
 Its managers treat the budget as a ratio that holds in the long run; ours is a number of labels,
 floor(budget * n_rounds) or ``n_labels``, and hard.  ``gate_class`` makes one of its managers a gate of
-one's own (``sim.own``), with our hard cap around it or, under ``GateSpec(cap=False)``, without.
+one's own (``sim.plugins``), with our hard cap around it or, under ``GateSpec(cap=False)``, without.
 """
 
 import math
@@ -214,7 +214,7 @@ def clipped_width(x: gates.Signal) -> float:
 
 
 class ManagerGate:
-    """One of their budget managers as a gate object of ``sim.own``: query, update, state, restore."""
+    """One of their budget managers as a gate object of ``sim.plugins``: query, update, state, restore."""
 
     def __init__(self, manager: Any, utility: Callable[[gates.Signal], float] = clipped_width) -> None:
         self._fresh, self._manager, self._utility = manager, clone(manager), utility

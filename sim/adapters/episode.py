@@ -65,7 +65,7 @@ def _game(spec: RunSpec, g: Setup, replication: int) -> Episode:
         gold = rounds.present(g, process, keys, t, s, p, alpha, truth, 0, w, parts.decide, parts.choose, parts.respond)
         pick = leader.pick_against(w.scores, w.payoffs, w.shown)
         v = leader.assess(g, s, w.Phi, w.means, w.shown, pick, alpha, w.z, w.out)
-        x = rounds.signal(g, v, t, v.width * v.width, rounds.gate_coin(g, keys, t), 0, 0.0)
+        x = gates.signal(g, v, t, v.width * v.width, gates.coin(g, keys, t), 0, 0.0)
         opens, reason, _ = rule.decide(g, p, x)
         regret = w.payoffs[gold] - w.payoffs[pick]
         bought = yield Question(x, s.psi, p.left, bool(opens), float(regret))
@@ -85,7 +85,7 @@ def _recorded(spec: RunSpec, g: Setup, data: recorded.Recorded, replication: int
         alpha = learners.radius(g, learner.state().psi)
         scores, w2 = learner.predict(X[t])
         v = leader.assess_classes(scores, w2, alpha)
-        x = rounds.signal(g, v, t, w2, rounds.gate_coin(g, keys, t), 0, 0.0)
+        x = gates.signal(g, v, t, w2, gates.coin(g, keys, t), 0, 0.0)
         opens, reason, _ = rule.decide(g, p, x)
         bought = yield Question(x, learner.state().psi, p.left, bool(opens), 0.0 if v.pick == y[t] else 1.0)
         if bought:

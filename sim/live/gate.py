@@ -25,7 +25,7 @@ import numpy as np
 
 from sim.live import rule as rules
 from sim.live.money import MILLION, check_budget, in_millionths
-from sim.rules import codes, draws, gates, leader, learners, rounds
+from sim.rules import codes, draws, gates, leader, learners
 from sim.setup import Setup, build, never_opens
 from sim.spec import GateSpec, LearnerSpec, RunSpec, StreamSpec
 
@@ -55,8 +55,8 @@ class LiveGate:
 
     Give the budget as ``B`` labels, as ``beta`` (B = floor(beta T)), or as ``money`` with ``mean_cost``.
     d, lam, L enter D_B; sigma, S, delta, ``radius_mode`` and ``radius_c`` the radius (``LearnerSpec``).
-    (seed, replication) select the coins.  A gate of one's own is ``GateSpec(kind="own", path=...)``
-    (``sim.own``) or a ``rule``.  Raises ValueError for what the specs refuse, for a gate
+    (seed, replication) select the coins.  A gate of one's own is ``GateSpec(kind="plugin", path=...)``
+    (``sim.plugins``) or a ``rule``.  Raises ValueError for what the specs refuse, for a gate
     that needs the future, and for a gate that counts labels under a money budget.
     """
 
@@ -158,8 +158,8 @@ class LiveGate:
         self._between_rounds()
         price = self._price(cost)
         g, t = self.setup, self._t
-        coin = rounds.gate_coin(g, self._coins, t)
-        x = rounds.signal(g, view, t, w2, coin, 0, 0.0)
+        coin = gates.coin(g, self._coins, t)
+        x = gates.signal(g, view, t, w2, coin, 0, 0.0)
         opened, reason, threshold = self._rule.decide(g, self._purse, x)
         if self._money and opened and price > self._money - self._spent:
             opened, reason = False, codes.OUT_OF_BUDGET

@@ -4,7 +4,7 @@ from typing import Any
 
 import numpy as np
 
-from sim import own
+from sim import plugins
 from sim.rules import codes, gates
 from sim.setup import Setup
 from sim.spec import GateSpec
@@ -19,13 +19,13 @@ def finite(psi: float) -> float:
 
 def of(gate: GateSpec, g: Setup) -> tuple[Any, gates.Rule]:
     """(the object of a gate that is a class, else None; the gate's rule)."""
-    if gate.kind != codes.OWN:
+    if gate.kind != codes.PLUGIN:
         return None, gates.BUILT_IN
-    module = own.part(gate.path, own.GATE)
+    module = plugins.part(gate.path, plugins.GATE)
     if not hasattr(module, "Gate"):
-        return None, own.gate(gate.path, g)
+        return None, plugins.gate(gate.path, g)
     mine = module.Gate(g)
-    return mine, own.rule_of_class(mine)
+    return mine, plugins.rule_of_object(mine)
 
 
 def name(rule: gates.Rule | None) -> str:

@@ -16,11 +16,11 @@ from pydantic import AfterValidator, model_validator
 
 from sim.fields import Count, Index, NonNegative, Positive, Share, Spec, bounded, one_of
 from sim.preference.losses import binary_entropy, logistic, sigmoid
-from sim.rules import codes
+from sim.rules import gates
 
 METHODS = ("dpo", "self_L0", "L1", "L2", "L3", "feature", "spa", "rdpo", "dr_dpo", "kldpo")
 BUYERS = ("dpo", "self_L0", "L3")  # the methods that are also played with a gate
-GATES = tuple(g for g in codes.GATES if g not in ("never", "llf_oracle", "control_peek"))
+GATES = tuple(g for g in gates.GATES if g not in ("never", "llf_oracle", "control_peek"))
 
 THETA, SEED, HELD_OUT, ROUND = 0, 1, 2, 10  # roles; round t has the role ROUND + t
 

@@ -1,41 +1,61 @@
-"""Followers: which alternatives are shown beside the gold response.
+"""Followers: what is shown beside the gold response.
 
-On a pool a follower ranks the alternatives.  In the free game it chooses a vector z, which is
-shown against the zero vector in an order that does not tell which of the two is gold.  ``ball``
-and ``evader`` know theta* and everything that the leader has committed to, except a gate's coin.
-They reply to the present round only (myopic).
+On a pool a follower ranks the alternatives; in the free game it draws a vector z, shown against
+the zero vector in an order that does not depend on which is gold.  Best responses are myopic
+(one round).  The ball response is exact up to a trembling hand (Selten 1975): exact play stays
+in the plane of theta_hat and theta*, which is an unstable manifold, so that rounding errors would
+decide how many dimensions are explored; a tremble of 1e-3 decides it on every machine alike.
+It also settles the case theta* parallel to theta_hat, where every response is worth 0.  ``ball``
+and ``evader`` know theta* and the commitment, never a gate's coin; the evader turns the ball response
+into a vector that the gate leaves shut (``evasion``).
 
-If the leader believes in the first axis and the truth also has a part on the second, the worst
-difference that the leader will misjudge lies on the second:
-
-    >>> import numpy as np
-    >>> from sim.rules import followers
-    >>> z = np.empty(2)
-    >>> followers.ball(theta=np.array([1.0, 0.0]), aim=np.array([0.6, 0.8]), L=1.0, z=z)
-    >>> z.round(6).tolist()
-    [0.0, 1.0]
-
-The ball response is exact up to a trembling hand (Selten 1975): exact play stays in the plane of
-theta_hat and theta*, which is an unstable manifold, so that rounding errors would decide how many
-dimensions are explored; a tremble of 1e-3 decides it on every machine alike.  It also settles the
-case of theta* parallel to theta_hat, where every response is worth 0.
-
-The evader here is the cheap version: it scales z along its ray, or tilts it away from theta_hat,
-until the gate does not buy.  The exact version is in ``evasion``.
+A follower is one row of ``TRAITS`` and one branch of ``choose`` (on a pool) or ``rounds.respond`` (free).
 """
 
 import math
+from typing import NamedTuple
 
-from sim.rules import codes, gates, learners
+from sim.rules import codes, learners
 from sim.rules.leader import TIE
 
-TILTS = 8
-BISECTIONS = 30
-WORTH = 0.01  # an evasion that keeps less of the payoff than this share is not worth making
+
+class Traits(NamedTuple):
+    """What the rest of the program may ask about a follower.
+
+    game    "pool" (it chooses alternatives), "free" (it draws the vector itself) or "recorded"
+    greedy  its best response is derived for the greedy leader
+    swept   a free follower of the standard sweeps; the others plan or follow a script
+    """
+
+    name: str
+    game: str
+    greedy: bool = False
+    swept: bool = False
+
+
+TRAITS = (
+    Traits("iid", "pool"),
+    Traits("hard_negative", "pool"),
+    Traits("best_response", "pool"),
+    Traits("ball", "free", greedy=True, swept=True),
+    Traits("evader", "free", greedy=True, swept=True),
+    Traits("hard_instance", "free", swept=True),
+    Traits("all", "recorded"),
+    Traits("patient", "free", greedy=True),
+    Traits("schedule", "free"),
+    Traits(codes.PLUGIN, ""),  # a user's: the last row; the context says which game it plays
+)
+KINDS = tuple(t.name for t in TRAITS)  # a follower's code is its place
+FOLLOWERS = KINDS[:-1]  # those that are built in
+TRAITS_OF = dict(zip(KINDS, TRAITS, strict=True))
+IID, HARD_NEGATIVE, BEST_RESPONSE, BALL, EVADER, HARD_INSTANCE, ALL_SHOWN, PATIENT, SCHEDULE, PLUGIN = range(len(KINDS))
+POOL = tuple(t.name for t in TRAITS if t.game == "pool")
+FREE = tuple(t.name for t in TRAITS if t.game == "free")
+SWEPT = tuple(t.name for t in TRAITS if t.swept)  # free followers that the sweeps play
 
 
 def ascend(shown):
-    """Sort a few indices in place, by insertion: a library sort would cost more than the rest of the round."""
+    """Sort a few indices in place (by insertion: a library sort costs more than the rest of the round)."""
     for i in range(1, shown.shape[0]):
         k, j = shown[i], i
         while j > 0 and shown[j - 1] > k:
@@ -45,10 +65,9 @@ def ascend(shown):
 
 
 def smallest(keys, gold, forced, M, shown):
-    """Write the gold index, ``forced`` and the smallest of ``keys`` into ``shown`` (M + 1,), ascending.
+    """Write gold, ``forced`` (or -1) and the smallest ``keys`` into ``shown`` (M + 1,), ascending.
 
-    keys    (N,) one a response; equal keys go to the lowest index; overwritten
-    forced  an index that is shown in any case, or -1
+    Ties of the keys go to the lowest index. Modifies ``keys`` and ``shown``.
     """
     keys[gold] = math.inf
     n = 0
@@ -69,11 +88,9 @@ def smallest(keys, gold, forced, M, shown):
 
 
 def worst_pick(scores, payoffs, gold, M):
-    """The alternative that costs the leader most and can be made its pick; -1 if there is none.
+    """The alternative that costs the leader most and can be made its pick, or -1 if none can.
 
-    scores, payoffs  (N,)
-    k can be made the pick iff it beats or ties the gold response and at least M - 1 other
-    alternatives do not beat k.
+    k can be made the pick iff it beats or ties the gold and M - 1 others do not beat it.
     """
     slack = TIE * max(1.0, abs(scores[gold]))
     best = -1
@@ -90,16 +107,15 @@ def worst_pick(scores, payoffs, gold, M):
 
 
 def choose(g, scores, payoffs, gold, keys, shown):
-    """Choose what a follower of a pool shows: ``shown`` (M + 1,) in place, ascending, gold included.
+    """Fill ``shown`` (M + 1,) for a pool follower; ``keys`` (N,) holds uniforms for ``iid``.
 
-    scores, payoffs  (N,);  gold  index of the largest payoff
-    keys             (N,) uniforms for the follower ``iid``; a buffer for the others, overwritten
+    Modifies ``keys`` and ``shown``.
     """
     forced = -1
-    if g.follower != codes.IID:
+    if g.follower != IID:
         for k in range(keys.shape[0]):
             keys[k] = -scores[k]
-    if g.follower == codes.BEST_RESPONSE:
+    if g.follower == BEST_RESPONSE:
         forced = worst_pick(scores, payoffs, gold, g.M)
         if forced >= 0:
             for k in range(keys.shape[0]):
@@ -108,10 +124,9 @@ def choose(g, scores, payoffs, gold, keys, shown):
 
 
 def ball(theta, aim, L, z):
-    """Best response on a ball: z = argmax <aim, z> over ||z|| <= L, <theta, z> <= 0; ``z`` (d,) in place.
+    """argmax <aim, z> over ||z|| <= L, <theta, z> <= 0, in closed form. Modifies ``z`` (d,).
 
-    theta  (d,) the leader's estimate;  aim  (d,) what the follower wants to harvest (theta*)
-    In closed form z is proportional to aim, less its part along theta where <theta, aim> > 0.  It is
+    z is proportional to aim minus its part along theta where <theta, aim> > 0, to aim otherwise;
     the zero vector where aim is a positive multiple of theta.
     """
     cross = learners.dot(theta, aim)
@@ -130,95 +145,14 @@ def ball(theta, aim, L, z):
 
 
 def tremble(theta_star, size, u, aim):
-    """aim = theta* + size ||theta*|| u / sqrt(d), ``aim`` (d,) in place; u (d,) bell-shaped numbers."""
+    """aim = theta* + size ||theta*|| u / sqrt(d), u (d,) bell-shaped. Modifies ``aim`` (d,)."""
     scale = size * math.sqrt(learners.dot(theta_star, theta_star) / aim.shape[0])
     for i in range(aim.shape[0]):
         aim[i] = theta_star[i] + scale * u[i]
 
 
-def stays_shut(g, p, x, alpha, width, gap, scale, decide=gates.decide):
-    """Whether the gate would not buy if the vector were shrunk to ``scale`` times itself.
-
-    g, p, x      the gate's constants, its purse and a signal that holds the round and the plan
-    width, gap   of the vector at scale 1; alpha the confidence radius
-    decide       the gate's rule
-    """
-    w = scale * width
-    factor = 1.0 if g.leader == codes.GREEDY else 2.0
-    latency = factor * alpha * w
-    if g.latency == codes.REGRET:
-        latency = max(alpha * w - scale * gap, 0.0)
-    certified = 1 if alpha * w <= scale * gap else 0
-    gain = math.log1p(w * w)
-    seen = gates.Signal(x.t, latency, w, gain, scale * gap, certified, 1.0, x.scheduled, 0.0)
-    return not decide(g, p, seen)[0]
-
-
-def shut_scale(g, p, x, alpha, width, gap, decide=gates.decide):
-    """Largest scale in [0, 1] at which the gate does not buy, by bisection to 2^-30.
-
-    Arguments as ``stays_shut``.  Assumes that the gate buys from some scale on.
-    """
-    if stays_shut(g, p, x, alpha, width, gap, 1.0, decide):
-        return 1.0
-    low, high = 0.0, 1.0
-    for _ in range(BISECTIONS):
-        mid = 0.5 * (low + high)
-        if stays_shut(g, p, x, alpha, width, gap, mid, decide):
-            low = mid
-        else:
-            high = mid
-    return low
-
-
-def shrink_to(v, L):
-    """Scale v (d,) back to norm L if it is longer, in place."""
-    norm = math.sqrt(learners.dot(v, v))
-    if norm > L:
-        for i in range(v.shape[0]):
-            v[i] *= L / norm
-
-
-def evade(g, s, p, x, theta_star, alpha, z, candidate, out, decide=gates.decide):
-    """Turn the ball response in ``z`` into one that the gate does not buy; False (z kept) if none pays.
-
-    The candidates, in order: z itself, then z tilted towards -theta_hat by a sine of j/TILTS (which
-    helps against gates that look at the gap).  Each is shrunk until the gate stays shut; the first
-    that keeps a share of WORTH of the payoff is taken.
-
-    s  the leader's regression;  theta_star  (d,);  other arguments as ``stays_shut``
-    Modifies ``z`` and the buffers ``candidate`` and ``out`` (d,).
-    """
-    theta = s.theta[:, 0]
-    norm = math.sqrt(learners.dot(theta, theta))
-    target = WORTH * abs(learners.dot(theta_star, z))
-    for j in range(TILTS):
-        if j > 0 and norm == 0.0:
-            return False
-        sine = j / TILTS
-        for i in range(z.shape[0]):
-            candidate[i] = math.sqrt(1.0 - sine * sine) * z[i]
-            if j > 0:
-                candidate[i] -= sine * g.L * theta[i] / norm
-        shrink_to(candidate, g.L)
-        payoff = learners.dot(theta_star, candidate)
-        if j == 0:
-            payoff = abs(payoff)  # a tie goes against the leader on either side
-        gap = max(-learners.dot(theta, candidate), 0.0)
-        width = math.sqrt(learners.square_width(s.P, candidate, out))
-        scale = shut_scale(g, p, x, alpha, width, gap, decide)
-        if scale * payoff > target:
-            for i in range(z.shape[0]):
-                z[i] = scale * candidate[i]
-            return True
-    return False
-
-
 def hard(t, L, z):
-    """The hard instance of theorem 4: z = L e_{t mod d}, ``z`` (d,) in place.
-
-    The signs of theta* decide which side is gold.
-    """
+    """z = L e_{t mod d} (theorem 4); which side is gold is up to theta*. Modifies ``z``."""
     d = z.shape[0]
     for i in range(d):
         z[i] = 0.0

@@ -1,9 +1,18 @@
-"""Label-query gates: pure rules on scalars.
+"""Label-query gates: who buys which label, as pure rules on scalars.
 
 A gate sees a ``Signal`` (what is known before the label) and its ``Purse`` (what it has left),
 and every gate has one form: it opens iff statistic > threshold.  ``decide`` never changes
 anything; ``settle`` returns the purse after the decision.  Nothing here knows features, models
 or labels, so the same functions gate the simulator and a fine-tuned transformer.
+
+A gate is one row of ``TRAITS`` (what everything else may ask about it) and one branch of
+``confidence_rule`` or ``schedule_rule``.  llf_paced, say, opens while a label teaches more than what
+is left to be learned, shared out among the labels that are left:
+
+>>> round(paced_threshold(info=12.0, psi=4.0, left=10), 6)   # (D_B - Psi_t) / b_t  [nats]
+0.8
+>>> [t.name for t in TRAITS if "gap" in t.reads][:2]         # who compares the gap with something
+['llf_self_paced', 'margin']
 
 Sources: llf_fixed, llf_paced, llf_split derived here (theorems 2, 3, part 4 of the game);
 llf_regret after Dekel, Gentile, Sridharan (2012); bbq Cesa-Bianchi, Gentile, Orabona (2009);
@@ -16,9 +25,90 @@ from typing import NamedTuple
 
 import numpy as np
 
-from sim.rules import codes
+from sim.rules import codes, draws
 
 INFO_TIE = 1e-9  # nats; on the hard instance the last gain equals the threshold but for rounding
+
+
+class Traits(NamedTuple):
+    """What the rest of the program may ask about a gate.
+
+    reads      what it looks at beside its purse: "gain", "width", "latency", "gap" (its confidence),
+               "coin" (a lottery), "plan" (hindsight), "surprise" (the label, which only a control may)
+    regret     compares the regret latency unless told otherwise (else the width latency)
+    potential  its threshold is a share of D_B, so that it may be too poor in labels ever to open
+    uncapped   may be played without the hard cap (by its own theorem, or at the user's own risk)
+    counts     counts labels by itself (a schedule, a second purse, a price): no budget in money
+    reference  buys every label or none, whatever the budget
+    """
+
+    name: str
+    reads: frozenset[str] = frozenset()
+    regret: bool = False
+    potential: bool = False
+    uncapped: bool = False
+    counts: bool = False
+    reference: bool = False
+
+    @property
+    def confidence(self) -> bool:
+        """Whether the gate looks at confidence at all."""
+        return bool(self.reads & {"gain", "width", "latency", "gap", "surprise"})
+
+    @property
+    def foresees(self) -> bool:
+        """Whether the gate needs what nobody has before the label."""
+        return bool(self.reads & {"plan", "surprise"})
+
+
+def _reads(*what: str) -> frozenset[str]:
+    return frozenset(what)
+
+
+TRAITS = (
+    Traits("always", reference=True),
+    Traits("never", reference=True),
+    Traits("random", _reads("coin")),
+    Traits("periodic", counts=True),
+    Traits("prefix"),
+    Traits("llf_fixed", _reads("gain"), potential=True, uncapped=True),
+    Traits("llf_paced", _reads("gain"), potential=True, uncapped=True),
+    Traits("llf_regret", _reads("latency"), regret=True),
+    Traits("llf_self_paced", _reads("width", "gap"), regret=True),
+    Traits("llf_quantile", _reads("latency")),
+    Traits("llf_split", _reads("gain", "coin"), potential=True, counts=True),
+    Traits("dual", _reads("latency"), counts=True),
+    Traits("margin", _reads("gap")),
+    Traits("bbq", _reads("gain")),
+    Traits("llf_oracle", _reads("plan")),
+    Traits("control_peek", _reads("surprise")),
+    Traits(codes.PLUGIN, _reads("latency", "gap", "coin"), uncapped=True),  # a user's, the last row: what it may read
+)
+KINDS = tuple(t.name for t in TRAITS)  # a gate's code is its place
+GATES = KINDS[:-1]  # those that are built in
+TRAITS_OF = dict(zip(KINDS, TRAITS, strict=True))
+(
+    ALWAYS,
+    NEVER,
+    RANDOM,
+    PERIODIC,
+    PREFIX,
+    LLF_FIXED,
+    LLF_PACED,
+    LLF_REGRET,
+    LLF_SELF_PACED,
+    LLF_QUANTILE,
+    LLF_SPLIT,
+    DUAL,
+    MARGIN,
+    BBQ,
+    LLF_ORACLE,
+    CONTROL_PEEK,
+    PLUGIN,
+) = range(len(KINDS))
+CONFIDENT = np.array([t.confidence for t in TRAITS])  # by code, for the compiled rules
+TOSSES = np.array(["coin" in t.reads for t in TRAITS])
+BAITED = np.array([i in (CONTROL_PEEK, PLUGIN) for i in range(len(KINDS))])
 
 
 class Signal(NamedTuple):
@@ -29,8 +119,8 @@ class Signal(NamedTuple):
     width    ||z||_P of the compared pair;  gain = log(1 + w^2) of the design vector [nats]
     gap      score of the pick minus the runner-up;  coin  a uniform for randomised gates
     scheduled  the offline reference's purchase plan for this round (0 or 1)
-    leak     the label's surprise, which no gate may read: 0 but for the control that peeks and, as a bait
-             that ``paper_repro preflight`` checks, for a user's own gate in the simulator
+    surprise  how far the label will be from its mean, which no gate may read: 0 but for the control that
+             peeks and, as a bait that ``paper_repro preflight`` checks, for a user's gate in the simulator
     """
 
     t: int
@@ -41,22 +131,39 @@ class Signal(NamedTuple):
     certified: int
     coin: float
     scheduled: int
-    leak: float
+    surprise: float
 
 
 class Purse(NamedTuple):
-    """What a gate remembers: ``left`` labels, ``psi`` information bought [nats]; ``own_left``
-    and ``own_psi`` the first purse of llf_split; ``mu`` the dual price (not above 0: not yet set);
-    ``memory`` (window,) the last latencies or gaps (a user's gate: its own
-    floats), ``written`` how many there were."""
+    """What a gate remembers between rounds.
+
+    ``left`` labels, ``psi`` information bought [nats]; ``first_left`` and ``first_psi`` the first purse of
+    llf_split; ``mu`` the dual price (not above 0: not yet set); ``memory`` (window,) the last latencies or
+    gaps (a user's gate: its own floats), ``written`` how many there were.
+    """
 
     left: int
     psi: float
-    own_left: int
-    own_psi: float
+    first_left: int
+    first_psi: float
     mu: float
     memory: np.ndarray
     written: int
+
+
+def signal(g, view, t, w2, coin, scheduled, surprise):
+    """What the gate may know of round t, from the leader's comparison ``view`` (leader.View) and the square
+    width ``w2`` of the vector that the label would put into the design."""
+    latency = view.regret_latency if g.latency == codes.REGRET else view.width_latency
+    certified = 1 if view.regret_latency <= 0.0 else 0
+    return Signal(t, latency, view.width, math.log1p(w2), view.gap, certified, coin, scheduled, surprise)
+
+
+def coin(g, keys, t):
+    """The gate's coin of round t, uniform on (0, 1), drawn only for gates that may toss one (else 1)."""
+    if TOSSES[g.gate]:
+        return draws.uniform_at(keys[draws.COIN], t)
+    return 1.0
 
 
 def open_purse(g):
@@ -90,68 +197,63 @@ def confidence_rule(g, p, x):
     """(statistic, threshold) of the gates that look at confidence; opens iff stat > threshold."""
     kind = g.gate
     rounds_left = g.T - x.t
-    if kind == codes.LLF_FIXED:
+    if kind == LLF_FIXED:
         return x.gain, g.info / g.B + INFO_TIE
-    if kind == codes.LLF_PACED:
+    if kind == LLF_PACED:
         return x.gain, paced_threshold(g.info, p.psi, p.left)
-    if kind == codes.LLF_SPLIT:
-        return x.gain, paced_threshold(g.info_half, p.own_psi, p.own_left)
-    if kind == codes.LLF_REGRET:
+    if kind == LLF_SPLIT:
+        return x.gain, paced_threshold(g.info_half, p.first_psi, p.first_left)
+    if kind == LLF_REGRET:
         return x.latency, g.gate_threshold
-    if kind == codes.LLF_SELF_PACED:
+    if kind == LLF_SELF_PACED:
         pace = min(1.0, (p.left / g.B) / (rounds_left / g.T))
         return g.gate_c * x.width * pace**g.gate_p, x.gap
-    if kind == codes.LLF_QUANTILE:
+    if kind == LLF_QUANTILE:
         return p.left / rounds_left, share_below(p.memory, p.written, -x.latency)
-    if kind == codes.MARGIN:
+    if kind == MARGIN:
         return p.left / rounds_left, share_below(p.memory, p.written, x.gap)
-    if kind == codes.DUAL:
+    if kind == DUAL:
         return x.latency, max(p.mu, 0.0)
-    if kind == codes.BBQ:
+    if kind == BBQ:
         return math.expm1(x.gain), (x.t + 1.0) ** -g.gate_kappa
-    return x.leak, g.sigma  # CONTROL_PEEK: breaks the rule on purpose
+    return x.surprise, g.sigma  # CONTROL_PEEK: breaks the rule on purpose
 
 
 def schedule_rule(g, p, x):
     """True where a purchase is due by schedule or by lot, whatever the confidence."""
     kind = g.gate
     rounds_left = g.T - x.t
-    if kind == codes.ALWAYS or kind == codes.PREFIX:
+    if kind in (ALWAYS, PREFIX):
         return True
-    if kind == codes.RANDOM:
+    if kind == RANDOM:
         return x.coin < p.left / rounds_left
-    if kind == codes.PERIODIC:
+    if kind == PERIODIC:
         return (x.t + 1) * g.B // g.T > x.t * g.B // g.T
-    if kind == codes.LLF_ORACLE:
+    if kind == LLF_ORACLE:
         return x.scheduled == 1
-    if kind == codes.LLF_SPLIT:
-        spare = p.left - p.own_left
-        if g.purse == codes.RANDOM:
+    if kind == LLF_SPLIT:
+        spare = p.left - p.first_left
+        if g.purse == RANDOM:
             return x.coin < spare / rounds_left
         return spare > 0
-    if kind == codes.LLF_QUANTILE or kind == codes.MARGIN:
+    if kind in (LLF_QUANTILE, MARGIN):
         return p.left >= rounds_left
     return False
 
 
-def is_scheduled(kind):
-    """Gates that never look at confidence."""
-    return kind <= codes.PREFIX or kind == codes.LLF_ORACLE
-
-
 def decide(g, p, x):
     """(open, reason, threshold) for one round; pure.  The cap is checked before anything else."""
-    if is_scheduled(g.gate):
-        statistic, threshold = 0.0, 0.0
-    else:
+    if CONFIDENT[g.gate]:
         statistic, threshold = confidence_rule(g, p, x)
+    else:
+        statistic, threshold = 0.0, 0.0
     if g.cap and p.left <= 0:
         return False, codes.OUT_OF_BUDGET, threshold
     if statistic > threshold:
         return True, codes.OPENED, threshold
     if schedule_rule(g, p, x):
         return True, codes.FORCED, threshold
-    if x.certified == 1 and not is_scheduled(g.gate):
+    if x.certified == 1 and CONFIDENT[g.gate]:
         return False, codes.CERTIFIED, threshold
     return False, codes.BELOW_THRESHOLD, threshold
 
@@ -162,18 +264,18 @@ def settle(g, p, x, reason, psi):
     Modifies ``memory`` in place.
     """
     bought = reason == codes.OPENED or reason == codes.FORCED
-    own = bought and reason == codes.OPENED
+    first = bought and reason == codes.OPENED
     mu, written = p.mu, p.written
-    if g.gate == codes.DUAL:
+    if g.gate == DUAL:
         mu = x.latency if mu <= 0.0 else mu * math.exp(g.gate_eta * ((1.0 if bought else 0.0) - g.B / g.T))
-    elif g.gate == codes.LLF_QUANTILE or g.gate == codes.MARGIN:
-        p.memory[written % p.memory.shape[0]] = -x.latency if g.gate == codes.LLF_QUANTILE else x.gap
+    elif g.gate in (LLF_QUANTILE, MARGIN):
+        p.memory[written % p.memory.shape[0]] = -x.latency if g.gate == LLF_QUANTILE else x.gap
         written += 1
     return Purse(
         p.left - 1 if bought else p.left,
         psi,
-        p.own_left - 1 if own else p.own_left,
-        p.own_psi + x.gain if own else p.own_psi,
+        p.first_left - 1 if first else p.first_left,
+        p.first_psi + x.gain if first else p.first_psi,
         mu,
         p.memory,
         written,

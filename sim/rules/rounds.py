@@ -1,9 +1,13 @@
-"""The parts of one round, as rules: present a pool, signal to the gate, buy the label.
+"""The parts of one round, as rules: present a pool, let the leader pick, signal to the gate, buy the label.
 
-``loop`` and ``kernels`` both play rounds from these; they differ in how a run is driven.
+``sim.game`` plays whole runs from these, ``sim.adapters.episode`` one round at a time.
+
+>>> s = learners.start(2, 2, 1.0)                              # two classes on two features, no label yet
+>>> s = learners.update(s, np.array([0.0, 1.0]), np.array([0.0, 1.0]), 4096, False, np.zeros(2))
+>>> accuracy(s, np.eye(2), np.array([0, 1]))                   # rows (1, 0) of class 0 and (0, 1) of class 1
+1.0
 """
 
-import math
 from collections.abc import Callable
 from typing import NamedTuple
 
@@ -52,25 +56,17 @@ def workspace(g):
     )
 
 
-def gate_coin(g, keys, t):
-    """The gate's coin of round t, drawn only for gates that may toss one (1 otherwise)."""
-    if g.gate == codes.RANDOM or g.gate == codes.LLF_SPLIT or g.gate == codes.OWN_CODE:
-        return draws.uniform_at(keys[draws.COIN], t)
-    return 1.0
-
-
-def leak(g, keys, t, w):
-    """|noise| of the round's label for the control gate that peeks and, as a bait, for a user's gate."""
-    if g.gate == codes.CONTROL_PEEK or g.gate == codes.OWN_CODE:
+def surprise(g, keys, t, w):
+    """|noise| of the round's label for the control gate that peeks and, as a bait, for a user's gate (else 0)."""
+    if gates.BAITED[g.gate]:
         noise(g, keys, t, w)
         return abs(w.eta[0])
     return 0.0
 
 
-def leak_of_class(g, pick, label):
+def surprise_of_class(g, pick, label):
     """The same on a recorded stream: twice sigma where the label would be a surprise."""
-    baited = g.gate == codes.CONTROL_PEEK or g.gate == codes.OWN_CODE
-    return 2.0 * g.sigma if baited and pick != label else 0.0
+    return 2.0 * g.sigma if gates.BAITED[g.gate] and pick != label else 0.0
 
 
 def payoffs_of(w, theta_star):
@@ -98,7 +94,7 @@ def present(g, process, keys, t, s, p, alpha, theta_star, scheduled, w, decide, 
     streams.fill_pool(g, process.scales[c], keys[draws.FEATURES], t, w.u, w.Phi)
     gold = payoffs_of(w, theta_star)
     leader.score(g, s, w.Phi, alpha, w.means, w.scores, w.W)
-    if g.follower == codes.IID:
+    if g.follower == followers.IID:
         draws.fill_uniform(keys[draws.FOLLOWER], t * g.N, w.luck)  # counters let a run skip unneeded draws
     choose(g, w.scores, w.payoffs, gold, w.luck, w.shown)
     return gold
@@ -106,23 +102,23 @@ def present(g, process, keys, t, s, p, alpha, theta_star, scheduled, w, decide, 
 
 def respond(g, keys, t, s, p, alpha, theta_star, scheduled, w, decide):
     """The free game: write the follower's z (d,) into ``w.z``; it knows the gate's rule ``decide``."""
-    if g.follower == codes.HARD_INSTANCE:
+    if g.follower == followers.HARD_INSTANCE:
         followers.hard(t, g.L, w.z)
-    elif g.follower == codes.SCHEDULE:
+    elif g.follower == followers.SCHEDULE:
         planners.replay(t, g.script, w.z)
     else:
         draws.fill_bell(keys[draws.FOLLOWER], t * g.d, w.z)
         followers.tremble(theta_star, g.tremble, w.z, w.candidate)
-        if g.follower == codes.PATIENT:
+        if g.follower == followers.PATIENT:
             planners.patient(g, s, t, w.candidate, w.z)
         else:
             followers.ball(s.theta[:, 0], w.candidate, g.L, w.z)
-        if g.follower == codes.EVADER:
+        if g.follower == followers.EVADER:
             x = gates.Signal(t, 0.0, 0.0, 0.0, 0.0, 0, 1.0, scheduled, 0.0)
             if g.exact:
-                evasion.evade(g, s, p, x, theta_star, alpha, w.z, w.candidate, w.out, decide)
+                evasion.evade_exactly(g, s, p, x, theta_star, alpha, w.z, w.candidate, w.out, decide)
             else:
-                followers.evade(g, s, p, x, theta_star, alpha, w.z, w.candidate, w.out, decide)
+                evasion.evade_along_rays(g, s, p, x, theta_star, alpha, w.z, w.candidate, w.out, decide)
 
 
 def lay_out(keys, t, w):
@@ -132,13 +128,6 @@ def lay_out(keys, t, w):
         w.Phi[row, i] = w.z[i]
         w.Phi[1 - row, i] = 0.0
     w.shown[0], w.shown[1] = 0, 1
-
-
-def signal(g, v, t, design_w2, luck, scheduled, surprise):
-    """What the gate may know: scalars only."""
-    latency = v.regret_latency if g.latency == codes.REGRET else v.width_latency
-    certified = 1 if v.regret_latency <= 0.0 else 0
-    return gates.Signal(t, latency, v.width, math.log1p(design_w2), v.gap, certified, luck, scheduled, surprise)
 
 
 def noise(g, keys, t, w):
@@ -174,6 +163,35 @@ def buy(g, s, v, keys, t, w):
         w.y[0] = w.payoffs[k] + w.eta[j]
         s = learners.update(s, w.Phi[k], w.y, g.refresh, g.wrong, w.out)
     return s
+
+
+def meet(g, process, keys, t, s, p, theta_star, scheduled, w, decide, choose, respond):
+    """Everything of round t before its label: (radius, leader.View, gates.Signal, instant regret). Fills ``w``."""
+    alpha = learners.radius(g, s.psi)
+    gold = present(g, process, keys, t, s, p, alpha, theta_star, scheduled, w, decide, choose, respond)
+    pick = leader.pick_against(w.scores, w.payoffs, w.shown)
+    v = leader.assess(g, s, w.Phi, w.means, w.shown, pick, alpha, w.z, w.out)
+    x = gates.signal(g, v, t, v.width * v.width, gates.coin(g, keys, t), scheduled, surprise(g, keys, t, w))
+    return alpha, v, x, w.payoffs[gold] - w.payoffs[pick]
+
+
+def meet_class(g, keys, t, alpha, scores, w2, label, scheduled):
+    """The same on a recorded stream, from the class scores (K,) and w2 = ||x||_P^2: (View, Signal, regret)."""
+    v = leader.assess_classes(scores, w2, alpha)
+    x = gates.signal(g, v, t, w2, gates.coin(g, keys, t), scheduled, surprise_of_class(g, v.pick, label))
+    return v, x, 0.0 if v.pick == label else 1.0
+
+
+def predict_class(s, x, room, out):
+    """(class scores (K,), ||x||_P^2) of a row x (m,). Modifies ``room`` (K,), which holds them, and ``out`` (m,)."""
+    for k in range(room.shape[0]):
+        room[k] = learners.dot(x, s.theta[:, k])
+    return room, learners.square_width(s.P, x, out)
+
+
+def learn_class(g, s, x, one_hot, out):
+    """The learner's state after the bought label ``one_hot`` (K,) of row x (m,). Modifies ``out`` (m,)."""
+    return learners.update(s, x, one_hot, g.refresh, False, out)
 
 
 def accuracy(s, X, y):

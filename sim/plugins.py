@@ -1,4 +1,4 @@
-"""A gate, follower or learner of your own: plain functions in your file, nothing to edit here.
+"""A user's gate, follower or learner: plain functions in a file of theirs, nothing to edit here.
 
 Gate, as functions (compiled where Numba can, else played in the plain loop):
     query(game, purse, signal) -> bool               True asks for this round's label
@@ -13,28 +13,23 @@ Follower:
     choose(game, scores, payoffs, gold, others)      writes M pool indices           (other contexts)
 Learner (a recorded stream; plain loop):
     class Learner: __init__(m, K, lam); predict(x) -> (scores (K,), ||x||_P^2); update(x, one_hot)
-``game`` is ``setup.Setup``, ``purse`` ``gates.Purse``, ``signal`` ``gates.Signal``.  A query must not
-change anything: the evader asks it about vectors that it then does not show.
-
-A source is a path ``my_gate.py``, or ``entry:NAME`` for an entry point of an installed package in the
-group ``budgeted_stackelberg`` that names a module.  The file is executed: use files that you trust.
+``game`` is ``setup.Setup`` (outside the simulator ``setup.GateSetup``), ``purse`` ``rules.gates.Purse``,
+``signal`` ``rules.gates.Signal``.  A query must not change anything: the evader asks it about vectors
+that it then does not show.  Functions of the file may call other functions of the file.
+``sim.sources`` says where a file may come from.
 """
 
-import importlib
-import importlib.metadata
-import importlib.util
 import math
 from collections.abc import Callable
 from functools import lru_cache
-from pathlib import Path
 from types import ModuleType
 from typing import Any
 
 import numpy as np
 
 from sim.rules import codes, followers, gates, learners
+from sim.sources import Compiler, PluginError, load
 
-GROUP = "budgeted_stackelberg"
 GATE, FOLLOWER, LEARNER = "gate", "follower", "learner"
 ASKED = {
     GATE: "a function query(game, purse, signal) or a class Gate",
@@ -47,57 +42,17 @@ BAD_SHOWN = "choose wrote an index twice, outside the pool, or the gold response
 SLACK = 1e-9
 
 
-class OwnError(ValueError):
-    """A file of the user's is missing, lacks a part, or raised; the message names it."""
-
-
-def file_of(source: str) -> Path:
-    """The Python file behind a source. Raises OwnError if there is none."""
-    if source.startswith("entry:"):
-        name = source.removeprefix("entry:")
-        found = {e.name: e for e in importlib.metadata.entry_points(group=GROUP)}
-        if name not in found:
-            valid = ", ".join(sorted(found)) or "none is installed"
-            raise OwnError(f"no entry point {name!r} in group {GROUP!r}; valid: {valid}")
-        spec = importlib.util.find_spec(found[name].module)
-        if spec is None or not spec.origin:
-            raise OwnError(f"entry point {name!r} names module {found[name].module!r}, which has no file")
-        return Path(spec.origin)
-    path = Path(source)
-    if path.suffix != ".py" or not path.is_file():
-        raise OwnError(f"no Python file {source!r}; give the path of a .py file, or entry:NAME")
-    return path
-
-
 def kinds(source: str) -> tuple[str, ...]:
     """What a source brings: any of 'gate', 'follower', 'learner'."""
     module = load(source)
     return tuple(kind for kind, names in NAMES.items() if any(hasattr(module, name) for name in names))
 
 
-def load(source: str) -> ModuleType:
-    """Execute a source, once for every version of its file. Raises OwnError with the file's own error."""
-    file = file_of(source)
-    return _load(str(file.resolve()), file.read_bytes())
-
-
-@lru_cache(maxsize=32)
-def _load(path: str, text: bytes) -> ModuleType:
-    spec = importlib.util.spec_from_file_location(f"own_{Path(path).stem}", path)
-    assert spec is not None and spec.loader is not None
-    module = importlib.util.module_from_spec(spec)
-    try:
-        exec(compile(text, path, "exec"), module.__dict__)
-    except Exception as error:
-        raise OwnError(f"{path} cannot be loaded: {type(error).__name__}: {error}") from error
-    return module
-
-
-def part(source: str, kind: str) -> ModuleType:
-    """The module, checked to bring a ``kind``."""
-    module = load(source)
+def part(source: str, kind: str, compiler: Compiler | None = None) -> ModuleType:
+    """The module, checked to bring a ``kind``; its functions compiled with a ``compiler``."""
+    module = load(source, compiler)
     if not any(callable(getattr(module, name, None)) for name in NAMES[kind]):
-        raise OwnError(f"{source} brings no {kind}: it must define {ASKED[kind]}")
+        raise PluginError(f"{source} brings no {kind}: it must define {ASKED[kind]}")
     return module
 
 
@@ -105,7 +60,7 @@ def memory(source: str) -> int:
     """How many floats a gate keeps between rounds (its MEMORY, at least 1)."""
     size = getattr(part(source, GATE), "MEMORY", 1)
     if isinstance(size, bool) or not isinstance(size, int) or size < 1:
-        raise OwnError(f"{source}: MEMORY = {size!r}; the rule is an integer of at least 1")
+        raise PluginError(f"{source}: MEMORY = {size!r}; the rule is an integer of at least 1")
     return size
 
 
@@ -114,18 +69,18 @@ def compilable(source: str, kind: str) -> bool:
     return kind != LEARNER and not hasattr(part(source, kind), "Gate")
 
 
-def gate(source: str, g: Any, compiled: Callable[[Callable], Callable] | None = None) -> gates.Rule:
-    """The gate's rule; ``compiled`` compiles its functions.  A class makes a fresh object a call."""
-    module = part(source, GATE)
+def gate(source: str, g: Any, compiler: Compiler | None = None) -> gates.Rule:
+    """The gate's rule; a ``compiler`` compiles its functions.  A class makes a fresh object a call."""
+    module = part(source, GATE, compiler)
     if hasattr(module, "Gate"):
-        return rule_of_class(module.Gate(g))
-    return _rule(module, compiled)
+        return rule_of_object(module.Gate(g))
+    return _rule(module, compiler)
 
 
 @lru_cache(maxsize=64)
-def _rule(module: ModuleType, compiled: Callable[[Callable], Callable] | None) -> gates.Rule:
-    jit = compiled or (lambda f: f)
-    return rule_of(jit(module.query), jit(getattr(module, "update", _nothing)))
+def _rule(module: ModuleType, compiler: Compiler | None) -> gates.Rule:
+    nothing = compiler(_nothing) if compiler else _nothing
+    return rule_of(module.query, getattr(module, "update", nothing))
 
 
 def _nothing(g, p, x, bought):
@@ -151,28 +106,27 @@ def rule_of(query: Callable, update: Callable = _nothing) -> gates.Rule:
     return gates.Rule(decide, settle)
 
 
-def rule_of_class(own: Any) -> gates.Rule:
+def rule_of_object(gate: Any) -> gates.Rule:
     """A gate's rule from an object with query and, if it has one, update."""
-    update = getattr(own, "update", lambda purse, signal, bought: None)
+    update = getattr(gate, "update", lambda purse, signal, bought: None)
     return rule_of(
-        lambda game, purse, signal: own.query(purse, signal),
+        lambda game, purse, signal: gate.query(purse, signal),
         lambda game, purse, signal, bought: update(purse, signal, bought),
     )
 
 
-def follower(source: str, free: bool, compiled: Callable[[Callable], Callable] | None = None) -> Callable:
+def follower(source: str, free: bool, compiler: Compiler | None = None) -> Callable:
     """respond (free game) or choose (pool) with the signature that ``rounds`` calls."""
-    return _follower(part(source, FOLLOWER), source, free, compiled)
+    return _follower(part(source, FOLLOWER, compiler), source, free)
 
 
 @lru_cache(maxsize=64)
-def _follower(module: ModuleType, source: str, free: bool, compiled: Callable[[Callable], Callable] | None) -> Callable:
+def _follower(module: ModuleType, source: str, free: bool) -> Callable:
     name = "respond" if free else "choose"
     if not callable(getattr(module, name, None)):
         here, other = ("free", "a pool context") if free else ("of a pool", "context 'free'")
-        raise OwnError(f"{source} defines no {name}, which a game {here} asks for; add it or play it in {other}")
-    jit = compiled or (lambda f: f)
-    return responder(jit(module.respond)) if free else chooser(jit(module.choose))
+        raise PluginError(f"{source} defines no {name}, which a game {here} asks for; add it or play it in {other}")
+    return responder(module.respond) if free else chooser(module.choose)
 
 
 def responder(play: Callable) -> Callable:
@@ -207,7 +161,7 @@ def chooser(play: Callable) -> Callable:
     return choose
 
 
-class OwnLearner:
+class PluginLearner:
     """A user's learner as the loop wants one: it adds the information bought, psi [nats]."""
 
     def __init__(self, source: str, m: int, K: int, lam: float) -> None:
@@ -216,11 +170,11 @@ class OwnLearner:
         self._s = learners.start(1, K, lam)
 
     def predict(self, x: np.ndarray) -> tuple[np.ndarray, float]:
-        """Scores (K,) and square width of a row x (m,). Raises OwnError for what is neither."""
+        """Scores (K,) and square width of a row x (m,). Raises PluginError for what is neither."""
         scores, w2 = self._inner.predict(x)
         scores, self._w2 = np.asarray(scores, dtype=np.float64), float(w2)
         if scores.shape != (self._K,) or not np.isfinite(scores).all() or not (math.isfinite(w2) and w2 >= 0.0):
-            raise OwnError(
+            raise PluginError(
                 f"{self._source}: predict returned scores of shape {scores.shape} and width^2 = {w2:g}; "
                 f"the rule is {self._K} finite scores and a finite width^2 >= 0"
             )
