@@ -7,13 +7,13 @@ number n of it is ``mix(state + n * increment)``.  No generator is advanced, so 
 depend on threads or on what was drawn before, a run can be resumed at any round, and two gates
 that play the same seed meet the same prompts and the same noise:
 
-    >>> from sim.rules import draws
-    >>> key = draws.stream_keys(seed=0, replication=3)[draws.COIN]
-    >>> round(float(draws.uniform_at(key, 7)), 6)  # the coin of round 7 (0-based), whenever asked
-    0.971032
-    >>> other = draws.stream_keys(seed=0, replication=4)[draws.COIN]
-    >>> round(float(draws.uniform_at(other, 7)), 6)
-    0.397721
+>>> from sim.rules import draws
+>>> key = draws.stream_keys(seed=0, replication=3)[draws.COIN]
+>>> round(float(draws.uniform_at(key, 7)), 6)  # the coin of round 7 (0-based), whenever asked
+0.971032
+>>> other = draws.stream_keys(seed=0, replication=4)[draws.COIN]
+>>> round(float(draws.uniform_at(other, 7)), 6)
+0.397721
 
 Features use ``bell``: the sum of four 16-bit uniforms, scaled to mean 0 and variance 1 (symmetric,
 excess kurtosis -0.3).  It costs one hash a coordinate and is exact in floating point, hence the

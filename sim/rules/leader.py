@@ -14,11 +14,11 @@ factor 2 (triangle inequality in the P-norm), a greedy one factor 1.  Derived he
 Three classes, the best score 0.3 ahead, and a pair that is 0.4 wide: the width alone says that
 the regret may be 0.4, the lead takes 0.3 off.
 
-    >>> import numpy as np
-    >>> from sim.rules import leader
-    >>> view = leader.assess_classes(np.array([0.2, 0.5, 0.1]), w2=0.08, alpha=1.0)
-    >>> view.pick, view.rival, round(view.width_latency, 6), round(float(view.regret_latency), 6)
-    (1, 0, 0.4, 0.1)
+>>> import numpy as np
+>>> from sim.rules import leader
+>>> view = leader.assess_classes(np.array([0.2, 0.5, 0.1]), w2=0.08, alpha=1.0)
+>>> view.pick, view.rival, round(view.width_latency, 6), round(float(view.regret_latency), 6)
+(1, 0, 0.4, 0.1)
 """
 
 import math

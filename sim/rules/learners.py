@@ -9,13 +9,13 @@ the one-versus-all learner ``ova``):
 
 Two labels on two axes halve the uncertainty of each and carry log 2 nats each:
 
-    >>> import numpy as np
-    >>> from sim.rules import learners
-    >>> state, buffer = learners.start(d=2, K=1, lam=1.0), np.empty(2)
-    >>> for z, y in (([1.0, 0.0], 2.0), ([0.0, 1.0], -1.0)):
-    ...     state = learners.update(state, np.array(z), np.array([y]), 4096, False, buffer)
-    >>> state.P.tolist(), state.theta.ravel().tolist(), round(state.psi, 4)
-    ([[0.5, 0.0], [0.0, 0.5]], [1.0, -0.5], 1.3863)
+>>> import numpy as np
+>>> from sim.rules import learners
+>>> state, buffer = learners.start(d=2, K=1, lam=1.0), np.empty(2)
+>>> for z, y in (([1.0, 0.0], 2.0), ([0.0, 1.0], -1.0)):
+...     state = learners.update(state, np.array(z), np.array([y]), 4096, False, buffer)
+>>> state.P.tolist(), state.theta.ravel().tolist(), round(state.psi, 4)
+([[0.5, 0.0], [0.0, 0.5]], [1.0, -0.5], 1.3863)
 
 P and Theta are updated by the Sherman-Morrison formula and recomputed from V every ``refresh``
 labels, which keeps the error of P below 1e-8.  All sums run in index order: a compiler that

@@ -10,18 +10,18 @@ Price c = 0 is the ball response; c = 1 takes the most payoff for the least w^2 
 turns to what the leader knows already; c < 0 prefers what is not known yet.  A leader that has
 seen eight labels on axis 0:
 
-    >>> import numpy as np
-    >>> from types import SimpleNamespace as Constants
-    >>> from sim.rules import learners, planners
-    >>> state, z = learners.start(d=2, K=1, lam=1.0), np.empty(2)
-    >>> for _ in range(8):
-    ...     state = learners.update(state, np.array([1.0, 0.0]), np.zeros(1), 4096, False, np.empty(2))
-    >>> for price in (0.0, 1.0, -1.0):
-    ...     planners.priced(Constants(price=price), state, np.array([0.6, 0.6]), z)
-    ...     print(price, z.round(2).tolist())
-    0.0 [0.71, 0.71]
-    1.0 [0.99, 0.11]
-    -1.0 [0.11, 0.99]
+>>> import numpy as np
+>>> from types import SimpleNamespace as Constants
+>>> from sim.rules import learners, planners
+>>> state, z = learners.start(d=2, K=1, lam=1.0), np.empty(2)
+>>> for _ in range(8):
+...     state = learners.update(state, np.array([1.0, 0.0]), np.zeros(1), 4096, False, np.empty(2))
+>>> for price in (0.0, 1.0, -1.0):
+...     planners.priced(Constants(price=price), state, np.array([0.6, 0.6]), z)
+...     print(price, z.round(2).tolist())
+0.0 [0.71, 0.71]
+1.0 [0.99, 0.11]
+-1.0 [0.11, 0.99]
 
 To that unit vector it adds a direction r that earns nothing now, the part of a rotating axis that
 is orthogonal to theta_hat and to z itself:

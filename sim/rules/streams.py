@@ -15,12 +15,12 @@ with rho = L/2 under pair feedback (so that differences obey the bound L) and rh
     free        no pool: the follower chooses the vector itself
     recorded    features and labels from a file, replayed in a permuted order
 
-    >>> from sim.rules import streams
-    >>> p = streams.process("zipf", d=4, exponent=1.0, components=2, leak=0.1)
-    >>> p.scales.tolist()  # two domains; a tenth of the scale lies outside a domain's own block
-    [[1.0, 1.0, 0.1, 0.1], [0.1, 0.1, 1.0, 1.0]]
-    >>> p.cumulative.round(3).tolist()  # the first domain comes twice as often as the second
-    [0.667, 1.0]
+>>> from sim.rules import streams
+>>> p = streams.process("zipf", d=4, exponent=1.0, components=2, leak=0.1)
+>>> p.scales.tolist()  # two domains; a tenth of the scale lies outside a domain's own block
+[[1.0, 1.0, 0.1, 0.1], [0.1, 0.1, 1.0, 1.0]]
+>>> p.cumulative.round(3).tolist()  # the first domain comes twice as often as the second
+[0.667, 1.0]
 
 The true parameter theta* has norm S and the direction of a bell-shaped vector (nearly uniform);
 on the hard instance each coordinate is +-Delta with fair signs (theorem 4).
