@@ -1,4 +1,7 @@
-"""What the fields of a spec may hold: names from a list, bounded numbers; no unknown keys."""
+"""What a field of a spec may hold: a name from a list, a number within bounds.
+
+The validators raise ValueError with the value, the rule and what would be allowed.
+"""
 
 import difflib
 import math
@@ -8,7 +11,10 @@ from pydantic import AfterValidator, BaseModel, BeforeValidator, ConfigDict, Val
 
 
 def one_of(what: str, valid: tuple[str, ...]) -> AfterValidator:
-    """Validator: the name is in ``valid``; the message names the nearest and all valid ones."""
+    """Validator: the name must be in ``valid``.
+
+    what   the kind of name, for the message, which gives the nearest valid name and all of them
+    """
 
     def check(name: str) -> str:
         if name not in valid:
@@ -21,7 +27,10 @@ def one_of(what: str, valid: tuple[str, ...]) -> AfterValidator:
 
 
 def bounded(low: float, *, strict: bool = False, high: float = math.inf, closed: bool = False) -> AfterValidator:
-    """Validator: a finite number with low <= x < high; low < x if ``strict``, x <= high if ``closed``."""
+    """Validator: a finite number with low <= x < high.
+
+    strict  also x != low;  closed  also x == high is allowed
+    """
     end = f" {'<=' if closed else '<'} {high:g}" if high < math.inf else ", finite"
     rule = f"{low:g} {'<' if strict else '<='} value{end}"
 
@@ -34,7 +43,7 @@ def bounded(low: float, *, strict: bool = False, high: float = math.inf, closed:
 
 
 def no_bool(x: Any) -> Any:
-    """The value itself; ValueError for True and False, which Python takes for 1 and 0."""
+    """The value itself; ValueError for True and False, which Python would take for 1 and 0."""
     if isinstance(x, bool):
         raise ValueError(f"{x} is not a number")
     return x
@@ -50,6 +59,6 @@ Price = Annotated[float, BeforeValidator(no_bool), bounded(-1.0, high=1.0, close
 
 
 class Spec(BaseModel):
-    """Base of all specs: immutable, no unknown keys."""
+    """Base class of all specs: its objects cannot be changed, and an unknown key is an error."""
 
     model_config = ConfigDict(frozen=True, extra="forbid", strict=False)

@@ -1,7 +1,7 @@
-"""Frozen descriptions of a run, checked once when they are made.
+"""Descriptions of a run: immutable, and checked once, when they are made.
 
-A message gives the value, the rule and the way out.  Unknown keys are refused.  ``key()`` is a
-stable digest of everything that determines the numbers, so results can be cached under it.
+Whatever is not allowed raises pydantic's ValidationError, which names value, rule and way out.
+``key()`` is a digest of everything that determines the numbers, so results can be cached under it.
 """
 
 import hashlib
@@ -19,12 +19,11 @@ from sim.rules import codes, followers, gates
 
 
 class StreamSpec(Spec):
-    """Where prompts come from.
+    """Where prompts come from (contexts: ``sim.rules.streams``): N responses of d features a round.
 
-    N is 2 in the free game and the number of classes on a recorded stream; d is the width of a
-    recorded file.  ``path`` is a .npz (X, y) or .parquet file, or ``digits`` (scikit-learn's).
-    ``center`` subtracts the file's mean row (no labels used) before rows are scaled to norm 1.
-    ``exponent`` shapes power_law; ``components`` and ``leak`` shape zipf and shift.
+    N  8 by default; 2 in the free game, the number of classes on a recorded stream, whose file sets d
+    path  a .npz (X, y) or .parquet file, or ``digits``; ``center`` subtracts its mean row before scaling
+    exponent  shapes power_law;  components, leak (scale outside a component's block)  zipf and shift
     """
 
     context: Annotated[str, one_of("context", codes.CONTEXTS)] = "isotropic"
@@ -53,12 +52,12 @@ class StreamSpec(Spec):
 
 
 class FollowerSpec(Spec):
-    """Who chooses the M alternatives (``all`` shows every class of a recorded stream).
+    """Who chooses the M alternatives that are shown (``all``: every class of a recorded stream).
 
-    ``tremble`` is the relative size of the trembling hand of ball, evader and patient.  ``price``,
-    ``turn``, ``haste``, ``period`` shape patient (``sim.rules.planners``), ``path`` is the schedule's .npy
-    (T', d), replayed cyclically, or the file of a ``plugin`` (``sim.plugins``), and ``exact`` makes
-    the evader solve its cone program.
+    tremble  relative size of the trembling hand of ball, evader and patient
+    price, turn, haste, period  shape patient (``sim.rules.planners``)
+    path  the .npy (T', d) of a schedule, replayed cyclically, or the file of a ``plugin`` (``sim.plugins``)
+    exact  the evader solves its cone program, for gates that look at the width alone
     """
 
     kind: Annotated[str, one_of("follower", followers.KINDS)] = "iid"
@@ -124,10 +123,11 @@ class LearnerSpec(Spec):
 
 
 class GateSpec(Spec):
-    """Who buys.  ``latency`` is the one the gate compares; by default regret for llf_regret and
-    llf_self_paced, width otherwise.  ``eta`` = 0 means 1/sqrt(B).  ``cap`` = False switches the
-    hard budget off, for the two theorems that promise to need none and for a user's ``plugin``, read
-    from the file ``path`` (``sim.plugins``)."""
+    """Which rule (``sim.rules.gates``) decides on purchases; a ``plugin`` is read from the file ``path``.
+
+    latency  the one it compares: "width", "regret", or "" for the rule's usual one;  eta  0 means 1/sqrt(B)
+    cap  False lifts the hard budget, for the two theorems that need none and for a plugin
+    """
 
     kind: Annotated[str, one_of("gate", gates.KINDS)] = "always"
     latency: Annotated[str, one_of("latency", ("", *codes.LATENCIES))] = ""

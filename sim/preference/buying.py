@@ -1,12 +1,13 @@
-"""Who buys true labels: the gates of the first game, on the pairs of a self-annotation round.
+"""Buying true labels in the preference game: the gates of the first game on its pairs.
 
-A pair x of the round shows the gate its gap |theta^T x| and its width ||x||_P, where P is the inverse of
-I + sum x x^T over the truly labelled pairs so far; nothing else of ``gates`` changes.  The
-confidence radius is 1: width latency ||x||_P, regret latency (||x||_P - gap)_+.  Pairs arrive one
-by one, the width falls with every purchase, theta is refitted at the end of the round only.
+A pair x of a self-annotation round shows the gate its gap |theta^T x| and its width ||x||_P, where P
+is the inverse of I + sum x x^T over the pairs whose true label is known; everything else of the
+gates is unchanged.  The confidence radius is 1: width latency ||x||_P, regret latency
+(||x||_P - gap)_+.  Pairs arrive one by one and the width falls with every purchase, but theta is
+fitted again only at the end of the round.
 
-Norms of x are not bounded; information is counted with L^2 = d, their mean square.  The budget is
-hard, but theorem 3's promise that a paced gate keeps a label back is not made here.  Derived here.
+The norm of x is not bounded here; information is counted with L^2 = d, its mean square.  The budget
+is hard, but theorem 3's promise that a paced gate keeps a label back is not made.  Derived here.
 """
 
 import math
@@ -24,7 +25,9 @@ REFRESH = 512
 
 
 class Shop(NamedTuple):
-    """A gate in the middle of a run: constants, purse, design of the true labels, pairs seen so far."""
+    """The state of a gate between two pairs: its constants ``g``, its purse, the regression on the true
+    labels (its design gives the widths), and ``t``, the number of pairs seen.
+    """
 
     g: Any
     purse: gates.Purse
@@ -33,7 +36,11 @@ class Shop(NamedTuple):
 
 
 def open_shop(spec: PreferenceSpec, gate: str, Z: np.ndarray) -> Shop:
-    """Before the first round: budget B over all rounds' pairs, design of the seed pairs Z (N, d)."""
+    """The state before the first round.
+
+    gate  name of the gate, with a budget of spec.B labels over the pairs of all rounds
+    Z     (N, d) seed pairs, whose true labels are known
+    """
     run = RunSpec(
         T=sum(spec.rounds),
         B=spec.B,
@@ -50,7 +57,10 @@ def open_shop(spec: PreferenceSpec, gate: str, Z: np.ndarray) -> Shop:
 
 
 def visit(shop: Shop, theta: np.ndarray, pairs: Pairs) -> tuple[Shop, np.ndarray]:
-    """(shop, bought (n,) bool) after the gate has seen the pairs of a round; labels are not looked at."""
+    """Show the pairs of a round to the gate: (new state, bought (n,) bool).
+
+    theta  (d,) the current policy;  pairs  n new pairs, of which the labels are not looked at
+    """
     g, purse, design, t = shop
     out, nothing = np.zeros(len(theta)), np.zeros(1)
     bought = np.zeros(len(pairs.x), dtype=bool)
