@@ -1,4 +1,4 @@
-"""Parts of one's own: found, checked, played like built-in ones, and blamed by name when they break."""
+"""Users' gates, followers and learners: found, checked, played like built-in ones, and blamed by name when they break."""
 
 import importlib.metadata
 import json
