@@ -1,4 +1,4 @@
-"""Users' gates, followers and learners: found, checked, played like built-in ones, and blamed by name when they break."""
+"""A user's gates, followers and learners: found, checked, played like built-in ones, blamed by name when they break."""
 
 import importlib.metadata
 import json
