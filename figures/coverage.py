@@ -9,6 +9,12 @@ from figures import style
 from figures.tables import Tables, exact_share, require, some
 
 NAME = "f7_coverage"
+TITLE = "Coverage of the confidence ellipsoid"
+CAPTION = (
+    "Left: distance of the estimate from the truth in units of the radius, quantiles over the runs of all gates, "
+    "by follower. Right: share of runs that never left the ellipsoid up to round t, with exact binomial intervals: "
+    "the cell that covers least under the radius of theory, and the control whose radius is far too small."
+)
 NEEDS = {
     "coverage": (
         "follower", "context", "gate", "leader", "feedback", "radius_mode", "seed", "replication", "t", "delta",

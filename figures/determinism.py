@@ -10,6 +10,14 @@ from figures import style
 from figures.tables import Tables, require, summary
 
 NAME = "f19_determinism"
+TITLE = "The price of determinism"
+CAPTION = (
+    "One round against the exact evader: best deterministic gate, any mixture (lines), and a threshold with blind "
+    "buying below it (dots), which is always optimal. Median and range over designs. Patience: what a label costs "
+    "the follower over what it is worth to the leader; a label at the widest vector is worth four rounds of the "
+    "largest damage. Bottom right: simulated regret under the evader; random and prefix have their split gate's "
+    "labels."
+)
 NEEDS = {
     "determinism": (
         "seed", "design", "labels", "patience", "beta", "pure", "split", "mixed", "price", "blind", "threshold",

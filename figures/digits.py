@@ -7,6 +7,11 @@ from figures import style
 from figures.tables import Tables, final, require, some, summary
 
 NAME = "f8_digits"
+TITLE = "Handwritten digits"
+CAPTION = (
+    "Held-out accuracy, mistakes over all rounds and mistakes over bought rounds against the labels really bought, "
+    "over permuted orders. Dotted: every label bought."
+)
 NEEDS = {
     "digits": ("gate", "B", "T", "seed", "replication", "t", "labels", "accuracy", "regret", "regret_queried"),
 }

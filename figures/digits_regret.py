@@ -7,6 +7,12 @@ from figures import style
 from figures.tables import Tables, require, summary
 
 NAME = "f21_digits_regret"
+TITLE = "Regret on digits against a certified scorer"
+CAPTION = (
+    "Online mistakes minus those of the best fixed linear scorer on the same rounds, on both clocks, for two norm "
+    "bounds. The certificate covers the scorer's mean logistic loss (value and gap in the titles), not its "
+    "mistakes; 0 is the scorer, and a gate may go below it."
+)
 NEEDS = {
     "digits_regret": (
         "gate", "B", "T", "seed", "replication", "labels", "norm_bound", "scorer", "loss", "gap", "regret_all",

@@ -6,6 +6,11 @@ from figures import style
 from figures.tables import Tables, final, require, some, summary
 
 NAME = "f4_efficiency"
+TITLE = "Label efficiency"
+CAPTION = (
+    "Mean regret against the labels really bought, one line a gate through its budgets, a panel for each context. "
+    "The star and the dotted line mark the regret with every label bought."
+)
 NEEDS = {"efficiency": ("context", "gate", "B", "T", "seed", "replication", "t", "regret", "labels")}
 CONTEXTS = {
     "isotropic": "isotropic",

@@ -11,6 +11,8 @@ from figures import style
 from figures.tables import Tables, require, some
 
 NAME = "f2_exponents"
+TITLE = "Measured exponents against the claimed ones"
+CAPTION = "Slopes of log-log fits of the regret with their intervals, beside the claimed value (black bar) and band."
 NEEDS = {
     "exponents": (
         "quantity", "label", "estimate", "low", "high", "claimed", "claimed_low", "claimed_high", "relation", "claim",

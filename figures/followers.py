@@ -10,6 +10,11 @@ from figures import style
 from figures.tables import Tables, final, require, some, summary
 
 NAME = "f6_followers"
+TITLE = "Every gate against every follower"
+CAPTION = (
+    "Left: mean regret over that of the follower's best gate. Right: labels bought under the evader, with the "
+    "budget dashed."
+)
 NEEDS = {
     "followers": ("follower", "gate", "beta", "B", "T", "seed", "replication", "t", "regret", "labels"),
 }

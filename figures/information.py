@@ -10,6 +10,11 @@ from figures import style
 from figures.tables import Tables, require, summary
 
 NAME = "f20_information"
+TITLE = "Share of the optimal information"
+CAPTION = (
+    "Information bought over that of the best B labels in hindsight (D-optimal, certified) on the vectors that the "
+    "run itself met; ticks: over the best labels as many as it bought. Dashed: random; dotted: prefix."
+)
 NEEDS = {"information": ("context", "gate", "beta", "seed", "replication", "labels", "share", "share_labels")}
 CONTEXTS = {
     "isotropic": "isotropic",

@@ -11,6 +11,11 @@ from figures import style
 from figures.tables import Tables, require
 
 NAME = "f9_ledger"
+TITLE = "The ledger"
+CAPTION = (
+    "Measured value over bound of each claim (the line marks 1), with its verdict. Claims without a finite ratio "
+    "are marked at the left."
+)
 NEEDS = {"verdicts": ("id", "statement", "tightness", "verdict", "expected")}
 VERDICTS = {
     "PASS": (style.GOOD, "o"),

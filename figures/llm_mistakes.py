@@ -8,6 +8,11 @@ from figures.llm_accuracy import curves, frozen, label_axis
 from figures.tables import Tables
 
 NAME = "f23_llm_mistakes"
+TITLE = "Real text: online mistakes"
+CAPTION = (
+    "Reference measurement (python -m llm, frozen model): mistakes over all rounds of the online ridge scorer, a "
+    "row a stream and a column a data set. Cells with fewer than 150 labels are left out."
+)
 NEEDS = RUNS
 
 

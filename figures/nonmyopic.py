@@ -9,6 +9,12 @@ from figures import style
 from figures.tables import Tables, final, require, some, summary
 
 NAME = "f17_nonmyopic"
+TITLE = "A follower that plans"
+CAPTION = (
+    "Every label bought: mean regret against the dimension for the myopic ball follower and for the planner whose "
+    "parameters a search found (on other seeds), with fitted exponents, and the ceiling sqrt((T + 2D)(λS² + σ²D)) "
+    "that holds for every follower; right: the share of it that is reached."
+)
 NEEDS = {
     "nonmyopic": ("follower", "d", "T", "seed", "replication", "t", "regret", "ceiling"),
     "nonmyopic_fits": ("series", "from", "to", "estimate", "low", "high"),

@@ -9,6 +9,11 @@ from figures import style
 from figures.tables import Tables, require, summary
 
 NAME = "f16_preference_labels"
+TITLE = "Preference game: buying against self-annotating"
+CAPTION = (
+    "Accuracy against true labels really used, and the paired gain over self-annotation at equal true labels, 95 % "
+    "intervals."
+)
 NEEDS = {"preference_labels": ("strategy", "budget", "labels", "accuracy", "gain", "seed", "replication")}
 SELF = "self-annotation"
 LOOKS = {

@@ -10,6 +10,12 @@ from figures import style
 from figures.tables import REPEATS, Tables, require, summary
 
 NAME = "f12_preference_regret"
+TITLE = "Preference game: sup-regret against mismatch"
+CAPTION = (
+    "Largest regret found by search (a lower bound of the supremum), geometric mean over data sets with 95 % "
+    "intervals, log-log slopes in the legend. Dotted: theorem R1 for ε = δ, averaged over data sets; the dashed "
+    "policy has another ε."
+)
 NEEDS = {"preference_regret": ("regime", "policy", "delta", "seed", "replication", "regret", "r1_bound")}
 POLICIES = {
     "dpo": style.Look("DPO (ε = 0)", style.BAD, "s", "-"),

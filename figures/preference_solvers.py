@@ -10,6 +10,11 @@ from figures import style
 from figures.tables import Tables, require
 
 NAME = "f14_preference_solvers"
+TITLE = "Preference game: solver times"
+CAPTION = (
+    "Reference measurement (benchmarks/preference.py): median seconds against the number of pairs, and the slowest "
+    "solver's time over the own method's."
+)
 NEEDS = {"bench_preference": ("problem", "N", "solver", "seconds", "ratio")}
 MARKERS = ("o", "s", "^", "D", "v", "P", "X")
 LINES: tuple[Any, ...] = ("-", "--", "-.", ":", (0, (5, 1, 1, 1, 1, 1)))

@@ -9,6 +9,11 @@ from figures import style
 from figures.tables import Tables, require, some
 
 NAME = "f13_preference_worst"
+TITLE = "Preference game: which pairs the followers move"
+CAPTION = (
+    "Left: mean landing place under the window follower. Middle: shares moved (least confident first) and flipped "
+    "(most confident first). Right: weights under the reweighting follower."
+)
 NEEDS = {"preference_worst": ("seed", "ball", "eps", "pair", "margin", "moved", "landed", "weight")}
 WINDOW, FLIP, REWEIGHT = "window", "flip", "reweight"
 

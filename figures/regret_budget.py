@@ -9,6 +9,12 @@ from figures import style
 from figures.tables import Tables, final, require, some, summary
 
 NAME = "f3_regret_B"
+TITLE = "Regret against the budget on the hard instance"
+CAPTION = (
+    "Left: mean regret of each gate between the floor of theorem 4 and the ceilings: theorem 3, the stated form "
+    "with the constant c(β) and with a β-free constant. Right: the same regret over the floor; markers are moved "
+    "a little sideways so that intervals stay apart."
+)
 KEYS = ["T", "d", "B"]
 NEEDS = {
     "hard": ("gate", "T", "d", "B", "seed", "replication", "t", "regret"),

@@ -9,6 +9,11 @@ from figures import style
 from figures.tables import Tables, require, some
 
 NAME = "f10_routing"
+TITLE = "Where largest-latency-first comes from"
+CAPTION = (
+    "Parallel links, a leader who routes a share β of the flow, largest latency first: total latency over the "
+    "optimum, over random and tight instances, with the two guarantees. The tight examples lie on them."
+)
 NEEDS = {"routing": ("kind", "beta", "ratio", "bound")}
 KINDS = {"linear": "linear latencies: 4/(3 + β)", "polynomial": "any latencies: 1/β"}
 

@@ -9,6 +9,13 @@ from figures import style
 from figures.tables import Tables, require
 
 NAME = "f18_tightness"
+TITLE = "How tight the bounds are"
+CAPTION = (
+    "Measured over bound of every deterministic claim, on the event E. Lines: median, 95 % and largest over runs "
+    "(each run's largest ratio; for B3a, rounds with a wrong pick), with every bound (grey) and with those below "
+    "the trivial one (blue). Crosses, diamonds, pluses: the worst instances found by search, replayed; for L1 and "
+    "L2, Pigou's links; for S4a and S4b every sample is a search. Right of the line a bound is broken."
+)
 NEEDS = {"tightness": ("claim", "source", "quantile", "ratio", "n", "unit", "useful")}
 RUNS = {
     "runs": ("#9A9A9A", 0.16, "runs, every row"),
