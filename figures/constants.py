@@ -1,4 +1,4 @@
-"""Family 11: the constant c that the stated form needs, against the budget ratio."""
+"""The constant c of the stated regret bound, as small as the runs allow, against the budget ratio β."""
 
 from matplotlib.figure import Figure
 

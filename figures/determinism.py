@@ -1,4 +1,4 @@
-"""Family 19: what a randomised gate is worth over a deterministic one against the evader."""
+"""What a gate that draws lots is worth over a deterministic one, against a follower that evades its threshold."""
 
 import pandas as pd
 from matplotlib.artist import Artist
@@ -88,7 +88,4 @@ def _simulated(ax: Axes, played: pd.DataFrame) -> None:
 
 
 def _legend(ax: Axes, handles: list, columns: int = 2) -> None:
-    ax.legend(
-        handles=handles, loc="upper center", bbox_to_anchor=(0.5, -0.12), ncols=columns + (len(handles) > 4),
-        fontsize=style.SMALL, frameon=False,
-    )  # fmt: skip
+    style.legend_below(ax, handles, columns + (len(handles) > 4), drop=0.12)

@@ -1,4 +1,4 @@
-"""Family 2: measured exponents with their intervals beside the claimed values and bands."""
+"""How fast regret grows: fitted exponents with their intervals, beside the claimed values and bands."""
 
 import numpy as np
 import pandas as pd
@@ -45,7 +45,7 @@ def draw(tables: Tables) -> Figure:
         Patch(color="#CFE3F1", label="claimed band (open to the left: at most)"),
         style.line("claimed value", "black"),
     ]
-    figure.legend(handles=handles, loc="outside lower center", ncols=2, fontsize=style.SMALL, frameon=False)
+    style.legend_foot(figure, handles, 2)
     return figure
 
 

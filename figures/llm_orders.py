@@ -1,4 +1,4 @@
-"""Family 24: does the recorded-stream simulator order the gates as the fine-tuned model does, and at what cost?"""
+"""Texts: does the simulator rank the gates as the fine-tuned model does, and what does fine-tuning cost?"""
 
 import numpy as np
 import pandas as pd

@@ -1,4 +1,4 @@
-"""Family 14: seconds that a follower's or leader's problem takes, own method beside general solvers."""
+"""Preference game: seconds that the follower's and leader's problems take, own methods and general solvers."""
 
 from typing import Any
 

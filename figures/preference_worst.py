@@ -1,4 +1,4 @@
-"""Family 13: which pairs each follower of the preference game moves, and where to."""
+"""Preference game: which pairs each kind of follower moves, flips or weighs more, and where to."""
 
 import numpy as np
 import pandas as pd

@@ -1,4 +1,4 @@
-"""Family 3: regret against the budget on the hard instance, between the floor and the ceilings."""
+"""Regret against the budget B on the hard instance, between the floor of any algorithm and the ceilings."""
 
 import numpy as np
 import pandas as pd
@@ -48,7 +48,7 @@ def draw(tables: Tables) -> Figure:
     style.dress(right, style.LABELS["B"], "regret / floor of theorem 4 (ratio)", "the same gates over the floor")
     handles = style.gate_handles(means["gate"])
     handles += [style.line(label, colour, line, width=2) for label, colour, line in BOUNDS.values()]
-    style.legend_right(figure, handles, "mean and 95 % interval")
+    style.legend_right(figure, handles)
     return figure
 
 

@@ -1,4 +1,4 @@
-"""Family 1: regret against the round, every label bought, with theorem 1 and the fitted exponent."""
+"""Regret against the rounds played when every label is bought, with theorem 1's bound and fitted exponents."""
 
 import numpy as np
 import pandas as pd

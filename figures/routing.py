@@ -1,4 +1,4 @@
-"""Family 10: where LLF comes from. Total latency over the optimum against the leader's share."""
+"""Where largest-latency-first comes from: total latency over the optimum, against the leader's share of the flow."""
 
 import numpy as np
 import pandas as pd
@@ -35,7 +35,7 @@ def draw(tables: Tables) -> Figure:
         style.line("95 % quantile", "#0072B2", "-", "o"),
         style.line("median", "#56B4E9", "-", "s"),
     ]
-    figure.legend(handles=handles, loc="outside lower center", ncols=4, fontsize=style.SMALL, frameon=False)
+    style.legend_foot(figure, handles, 4)
     return figure
 
 

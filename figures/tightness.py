@@ -1,4 +1,4 @@
-"""Family 18: how near each bound is met, by typical runs and by the worst instances found."""
+"""How near each bound is met, by typical runs and by the worst instances that a search found."""
 
 import numpy as np
 import pandas as pd
@@ -87,4 +87,4 @@ def _legend(figure: Figure) -> None:
     handles = [style.line(label, colour) for colour, _, label in RUNS.values()]
     handles += [style.line(label, "black", "", marker) for marker, label in QUANTILES.values()]
     handles += [style.line(label, colour, "", marker) for colour, _, marker, label in FOUND.values()]
-    figure.legend(handles=handles, loc="outside lower center", ncols=3, fontsize=style.SMALL, frameon=False)
+    style.legend_foot(figure, handles, 3)

@@ -1,4 +1,4 @@
-"""Family 5: one run round by round, the fixed gate beside the paced one."""
+"""One run round by round: a gate with a fixed threshold beside one that paces its budget."""
 
 import numpy as np
 import pandas as pd
