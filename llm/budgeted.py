@@ -129,7 +129,7 @@ class Buyer:
 
     def _fresh(self) -> Design:
         g = self.gate.setup
-        made = Design(len(self._X), self._X.shape[1], len(self.classes), g.lam, g.refresh)
+        made = Design(len(self._X), self._X.shape[1], len(self.classes), g.lam, self.gate.spec.learner.refresh)
         made.put(slice(0, len(self._X)), self._X)
         return made
 

@@ -5,6 +5,7 @@ plan        tier and selection -> the configurations to play, with cost and what
 store       results by configuration and code version: atomic, checksummed, resumable
 cells       studies cell by cell: played in processes, kept, resumed;  studies: those with the engine
 pipeline    play what is missing -> tables -> verdicts -> figures -> report
+drawing     figures by name -> PNG and PDF files
 progress    a bar with time left on a terminal, plain lines elsewhere
 provenance  versions, commit, machine, seconds
 report      HTML and Markdown from tables and figures

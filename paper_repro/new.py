@@ -1,4 +1,4 @@
-"""Write a part of one's own from its template: a file that runs as it is."""
+"""Write a plugin (a gate, follower or learner in a file) from its template: it runs as it is."""
 
 import keyword
 from pathlib import Path
@@ -17,7 +17,7 @@ def text(kind: str, name: str) -> str:
     if not name.isidentifier() or keyword.iskeyword(name):
         raise ValueError(f"name = {name!r}: the rule is a Python identifier, because it names a module; try my_{kind}")
     found = Environment(loader=PackageLoader("paper_repro"), undefined=StrictUndefined, keep_trailing_newline=True)
-    return found.get_template(f"own_{kind}.py.j2").render(name=name)
+    return found.get_template(f"{kind}.py.j2").render(name=name)
 
 
 def write(kind: str, name: str, folder: Path = Path()) -> Path:

@@ -10,7 +10,7 @@ from pathlib import Path
 import numpy as np
 import pandas as pd
 
-from paper_repro import backend, catalogue, cells, provenance, report
+from paper_repro import backend, catalogue, cells, drawing, provenance, report
 from paper_repro.plan import Job, Plan
 from paper_repro.progress import tracker
 from paper_repro.shard import Shard, part
@@ -116,12 +116,7 @@ def verify(plan: Plan, results: Results) -> Results:
 
 def draw(plan: Plan, results: Results) -> list[Path]:
     """Draw the plan's figures as PNG and PDF."""
-    from figures.gallery import FAMILIES, save
-
-    paths = []
-    for name in plan.figures:
-        paths += save(FAMILIES[name].draw(results.tables), results.out / "figures", name)
-    return paths
+    return drawing.write(plan.figures, results.tables, results.out / "figures")
 
 
 def run(plan: Plan, out: Path, place: backend.Where) -> tuple[Results, Path]:

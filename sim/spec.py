@@ -211,7 +211,7 @@ class RunSpec(Spec):
 
     @model_validator(mode="after")
     def _consistent(self) -> "RunSpec":
-        self._check_budget()
+        budget_of(self.T, self.beta, self.B)
         self._check_follower()
         traits = followers.TRAITS_OF[self.follower.kind]
         free = (traits.game or self.stream.context) == "free"
@@ -258,22 +258,10 @@ class RunSpec(Spec):
         if self.follower.kind == "schedule":
             scripts.load(self.follower.path, self.stream.d, self.learner.L)
 
-    def _check_budget(self) -> None:
-        if self.beta is not None and self.B is not None:
-            raise ValueError(f"beta = {self.beta:g} and B = {self.B}: give one of them")
-        if self.beta is not None and not 0.0 < self.beta <= 1.0:
-            raise ValueError(f"beta = {self.beta:g} is not allowed; the rule is 0 < beta <= 1 (share of rounds)")
-        if self.B is not None and not 1 <= self.B <= self.T:
-            raise ValueError(f"B = {self.B} with T = {self.T}: the rule is 1 <= B <= T")
-        if self.budget < 1:
-            raise ValueError(f"beta = {self.beta:g} with T = {self.T} buys no label; give a larger beta or T")
-
     @property
     def budget(self) -> int:
         """B; every label (B = T) when no budget is given."""
-        if self.B is not None:
-            return self.B
-        return self.T if self.beta is None else math.floor(self.beta * self.T * (1 + 1e-12))
+        return budget_of(self.T, self.beta, self.B)
 
     @property
     def N(self) -> int:
@@ -286,13 +274,39 @@ class RunSpec(Spec):
 
     def key(self) -> str:
         """Digest (32 hex digits) of the spec and, if it replays files, of their bytes."""
-        text = json.dumps(self.model_dump(mode="json"), sort_keys=True, separators=(",", ":"))
-        digest = hashlib.sha256(text.encode())
-        for path in (self.stream.path, self.follower.path, self.gate.path, self.learner.path):
-            file = sources.file_of(path) if path.startswith("entry:") else Path(path)
-            if path and file.is_file():
-                digest.update(file.read_bytes())
-        return digest.hexdigest()[:32]
+        return digest(self, (self.stream.path, self.follower.path, self.gate.path, self.learner.path))
+
+
+def budget_of(T: int, beta: float | None, B: int | None) -> int:
+    """The number of labels that ``beta`` (B = floor(beta T)) or ``B`` allows; T where neither is given.
+
+    Raises ValueError where both are given or the rule 1 <= B <= T is broken.
+    """
+    if beta is not None and B is not None:
+        raise ValueError(f"beta = {beta:g} and B = {B}: give one of them")
+    if B is not None:
+        if not 1 <= B <= T:
+            raise ValueError(f"B = {B} with T = {T}: the rule is 1 <= B <= T")
+        return B
+    if beta is None:
+        return T
+    if not 0.0 < beta <= 1.0:
+        raise ValueError(f"beta = {beta:g} is not allowed; the rule is 0 < beta <= 1 (share of rounds)")
+    labels = math.floor(beta * T * (1 + 1e-12))
+    if labels < 1:
+        raise ValueError(f"beta = {beta:g} with T = {T} buys no label; give a larger beta or T")
+    return labels
+
+
+def digest(spec: Spec, paths: tuple[str, ...]) -> str:
+    """Digest (32 hex digits) of a spec's fields and of the bytes of the files that it names."""
+    text = json.dumps(spec.model_dump(mode="json"), sort_keys=True, separators=(",", ":"))
+    found = hashlib.sha256(text.encode())
+    for path in paths:
+        file = sources.file_of(path) if path.startswith("entry:") else Path(path)
+        if path and file.is_file():
+            found.update(file.read_bytes())
+    return found.hexdigest()[:32]
 
 
 def evader(gate: GateSpec) -> FollowerSpec:

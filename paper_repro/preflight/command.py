@@ -21,7 +21,7 @@ def new(
     kind: Annotated[str, typer.Argument(help="gate, follower or learner.")],
     name: Annotated[str, typer.Argument(help="A Python identifier; NAME.py is written here.")],
 ) -> int:
-    """Write NAME.py, a part of your own that runs as it is."""
+    """Write NAME.py, a gate, follower or learner that runs as it is."""
     from paper_repro.new import write
 
     path = write(kind, name)

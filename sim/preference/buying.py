@@ -11,14 +11,14 @@ is hard, but theorem 3's promise that a paced gate keeps a label back is not mad
 """
 
 import math
-from typing import Any, NamedTuple
+from typing import NamedTuple
 
 import numpy as np
 
-from sim import setup
 from sim.preference.data import Pairs, PreferenceSpec
-from sim.rules import codes, gates, learners
-from sim.spec import GateSpec, LearnerSpec, RunSpec, StreamSpec
+from sim.rules import gates, leader, learners
+from sim.setup import GateSetup, gate_setup
+from sim.spec import GateSpec, LearnerSpec
 
 LAM = 1.0
 REFRESH = 512
@@ -29,7 +29,7 @@ class Shop(NamedTuple):
     labels (its design gives the widths), and ``t``, the number of pairs seen.
     """
 
-    g: Any
+    g: GateSetup
     purse: gates.Purse
     design: learners.Ridge
     t: int
@@ -41,14 +41,8 @@ def open_shop(spec: PreferenceSpec, gate: str, Z: np.ndarray) -> Shop:
     gate  name of the gate, with a budget of spec.B labels over the pairs of all rounds
     Z     (N, d) seed pairs, whose true labels are known
     """
-    run = RunSpec(
-        T=sum(spec.rounds),
-        B=spec.B,
-        stream=StreamSpec(d=spec.d),
-        learner=LearnerSpec(lam=LAM, L=math.sqrt(spec.d)),
-        gate=GateSpec(kind=gate),
-    )
-    g = setup.build(run)
+    learner = LearnerSpec(lam=LAM, L=math.sqrt(spec.d), radius_mode="fixed")  # radius 1
+    g = gate_setup(GateSpec(kind=gate), sum(spec.rounds), spec.B, spec.d, learner)
     design, out, nothing = learners.start(spec.d, 1, LAM), np.zeros(spec.d), np.zeros(1)
     for z in Z:
         design = learners.update(design, z, nothing, REFRESH, False, out)
@@ -68,9 +62,8 @@ def visit(shop: Shop, theta: np.ndarray, pairs: Pairs) -> tuple[Shop, np.ndarray
     for i, x in enumerate(pairs.x):
         w2 = max(float(x @ design.P @ x), 0.0)
         width, gap = math.sqrt(w2), float(gaps[i])
-        certified = 1 if width <= gap else 0
-        latency = max(width - gap, 0.0) if g.latency == codes.REGRET else width
-        signal = gates.Signal(t, latency, width, math.log1p(w2), gap, certified, float(pairs.coin[i]), 0, 0.0)
+        view = leader.View(0, 1, width, gap, width, max(width - gap, 0.0))
+        signal = gates.signal(g, view, t, w2, float(pairs.coin[i]), 0, 0.0)
         bought[i], reason, _ = gates.decide(g, purse, signal)
         if bought[i]:
             design = learners.update(design, x, nothing, REFRESH, False, out)

@@ -20,7 +20,7 @@ from sim.rules import gates
 
 METHODS = ("dpo", "self_L0", "L1", "L2", "L3", "feature", "spa", "rdpo", "dr_dpo", "kldpo")
 BUYERS = ("dpo", "self_L0", "L3")  # the methods that are also played with a gate
-GATES = tuple(g for g in gates.GATES if g not in ("never", "llf_oracle", "control_peek"))
+GATES = tuple(t.name for t in gates.TRAITS if t.name in gates.GATES and t.name != "never" and not t.foresees)
 
 THETA, SEED, HELD_OUT, ROUND = 0, 1, 2, 10  # roles; round t has the role ROUND + t
 
