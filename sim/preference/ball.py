@@ -39,7 +39,7 @@ class Separable(UserWarning):
 class Fit(NamedTuple):
     """A leader's solution.
 
-    theta (d,), value [nats]
+    theta       (d,);  value  [nats]
     gap         certified: value - optimum is at most this [nats]
     iterations  Newton steps (cuts, in ``surfaces``);  capped  whether a bound on the norm was active
     """
