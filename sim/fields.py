@@ -4,10 +4,15 @@ The validators raise ValueError with the value, the rule and what would be allow
 """
 
 import difflib
+import hashlib
+import json
 import math
+from pathlib import Path
 from typing import Annotated, Any
 
 from pydantic import AfterValidator, BaseModel, BeforeValidator, ConfigDict, ValidationInfo
+
+from sim import sources
 
 
 def one_of(what: str, valid: tuple[str, ...]) -> AfterValidator:
@@ -58,7 +63,38 @@ Share = Annotated[float, BeforeValidator(no_bool), bounded(0.0, high=1.0, closed
 Price = Annotated[float, BeforeValidator(no_bool), bounded(-1.0, high=1.0, closed=True)]
 
 
+def budget_of(T: int, beta: float | None, B: int | None) -> int:
+    """The number of labels that ``beta`` (B = floor(beta T)) or ``B`` allows; T where neither is given.
+
+    Raises ValueError where both are given or the rule 1 <= B <= T is broken.
+    """
+    if beta is not None and B is not None:
+        raise ValueError(f"beta = {beta:g} and B = {B}: give one of them")
+    if B is not None:
+        if not 1 <= B <= T:
+            raise ValueError(f"B = {B} with T = {T}: the rule is 1 <= B <= T")
+        return B
+    if beta is None:
+        return T
+    if not 0.0 < beta <= 1.0:
+        raise ValueError(f"beta = {beta:g} is not allowed; the rule is 0 < beta <= 1 (share of rounds)")
+    labels = math.floor(beta * T * (1 + 1e-12))
+    if labels < 1:
+        raise ValueError(f"beta = {beta:g} with T = {T} buys no label; give a larger beta or T")
+    return labels
+
+
 class Spec(BaseModel):
     """Base class of all specs: its objects cannot be changed, and an unknown key is an error."""
 
     model_config = ConfigDict(frozen=True, extra="forbid", strict=False)
+
+    def digest_with(self, *paths: str) -> str:
+        """Digest (32 hex digits) of the fields and of the bytes of the files at ``paths`` (sources, or "")."""
+        text = json.dumps(self.model_dump(mode="json"), sort_keys=True, separators=(",", ":"))
+        found = hashlib.sha256(text.encode())
+        for path in paths:
+            file = sources.file_of(path) if path.startswith("entry:") else Path(path)
+            if path and file.is_file():
+                found.update(file.read_bytes())
+        return found.hexdigest()[:32]

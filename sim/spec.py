@@ -4,16 +4,13 @@ Whatever is not allowed raises pydantic's ValidationError, which names value, ru
 ``key()`` is a digest of everything that determines the numbers, so results can be cached under it.
 """
 
-import hashlib
-import json
 import math
-from pathlib import Path
 from typing import Annotated, Literal
 
 from pydantic import BeforeValidator, model_validator
 
 from sim import plugins, scripts, sources
-from sim.fields import Count, Fraction, Index, NonNegative, Positive, Price, Share, Spec, one_of
+from sim.fields import Count, Fraction, Index, NonNegative, Positive, Price, Share, Spec, budget_of, one_of
 from sim.fields import no_bool as _no_bool
 from sim.rules import codes, followers, gates
 
@@ -274,39 +271,7 @@ class RunSpec(Spec):
 
     def key(self) -> str:
         """Digest (32 hex digits) of the spec and, if it replays files, of their bytes."""
-        return digest(self, (self.stream.path, self.follower.path, self.gate.path, self.learner.path))
-
-
-def budget_of(T: int, beta: float | None, B: int | None) -> int:
-    """The number of labels that ``beta`` (B = floor(beta T)) or ``B`` allows; T where neither is given.
-
-    Raises ValueError where both are given or the rule 1 <= B <= T is broken.
-    """
-    if beta is not None and B is not None:
-        raise ValueError(f"beta = {beta:g} and B = {B}: give one of them")
-    if B is not None:
-        if not 1 <= B <= T:
-            raise ValueError(f"B = {B} with T = {T}: the rule is 1 <= B <= T")
-        return B
-    if beta is None:
-        return T
-    if not 0.0 < beta <= 1.0:
-        raise ValueError(f"beta = {beta:g} is not allowed; the rule is 0 < beta <= 1 (share of rounds)")
-    labels = math.floor(beta * T * (1 + 1e-12))
-    if labels < 1:
-        raise ValueError(f"beta = {beta:g} with T = {T} buys no label; give a larger beta or T")
-    return labels
-
-
-def digest(spec: Spec, paths: tuple[str, ...]) -> str:
-    """Digest (32 hex digits) of a spec's fields and of the bytes of the files that it names."""
-    text = json.dumps(spec.model_dump(mode="json"), sort_keys=True, separators=(",", ":"))
-    found = hashlib.sha256(text.encode())
-    for path in paths:
-        file = sources.file_of(path) if path.startswith("entry:") else Path(path)
-        if path and file.is_file():
-            found.update(file.read_bytes())
-    return found.hexdigest()[:32]
+        return self.digest_with(self.stream.path, self.follower.path, self.gate.path, self.learner.path)
 
 
 def evader(gate: GateSpec) -> FollowerSpec:

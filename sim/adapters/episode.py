@@ -61,9 +61,11 @@ def _game(spec: RunSpec, g: Setup, replication: int) -> Episode:
     rule = gates.Rule(parts.decide, parts.settle)
     s, p, w = learners.start(g.d, 1, g.lam), gates.open_purse(g), rounds.workspace(g)
     for t in range(g.T):
-        _, v, x, regret = rounds.meet(g, process, keys, t, s, p, truth, 0, w, parts.decide, parts.choose, parts.respond)
+        alpha = learners.radius(g, s.psi)
+        gold = rounds.present(g, process, keys, t, s, p, alpha, truth, 0, w, parts.decide, parts.choose, parts.respond)
+        v, x = rounds.meet(g, keys, t, s, alpha, 0, w)
         opens, reason, _ = rule.decide(g, p, x)
-        bought = yield Question(x, s.psi, p.left, bool(opens), float(regret))
+        bought = yield Question(x, s.psi, p.left, bool(opens), float(w.payoffs[gold] - w.payoffs[v.pick]))
         if bought:
             s = rounds.buy(g, s, v, keys, t, w)
         p = _settled(g, rule, p, x, reason, opens, bought, s.psi)

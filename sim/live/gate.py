@@ -23,12 +23,12 @@ from typing import Any, NamedTuple
 
 import numpy as np
 
-from sim.fields import Count, Index, Spec
+from sim.fields import Count, Index, Spec, budget_of
 from sim.live import rule as rules
 from sim.live.money import MILLION, check_budget, in_millionths
 from sim.rules import codes, draws, gates, leader, learners
 from sim.setup import GateSetup, gate_setup, idle_text, is_idle
-from sim.spec import GateSpec, LearnerSpec, budget_of, digest
+from sim.spec import GateSpec, LearnerSpec
 
 VERSION = 2
 
@@ -63,7 +63,7 @@ class LiveSpec(Spec):
 
     def key(self) -> str:
         """Digest of the fields and of the file behind a plugin."""
-        return digest(self, (self.gate.path,))
+        return self.digest_with(self.gate.path)
 
 
 class LiveGate:
