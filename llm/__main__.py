@@ -135,21 +135,21 @@ def _work(spec: StudySpec, o: dict[str, Any]) -> int:
     from llm import run
     from llm.frozen import features
 
-    made = run.plan(spec, o["out"])
-    data, cache = made.data, o["cache"] or o["out"] / "features"
+    planned = run.plan(spec, o["out"])
+    data, cache = planned.data, o["cache"] or o["out"] / "features"
     texts = len(data.texts) + len(data.test_texts)
     print(
         f"{data.name}: {len(data.texts)} training and {len(data.test_texts)} test texts, {data.K} classes; "
-        f"{spec.model.name} ({made.model.kind}, d = {made.model.width}) on {spec.model.device}, {spec.mode}"
+        f"{spec.model.name} ({planned.model.kind}, d = {planned.model.width}) on {spec.model.device}, {spec.mode}"
     )
-    print(f"{len(made.cells)} cells, {len(made.done)} cached; output in {o['out']}")
+    print(f"{len(planned.cells)} cells, {len(planned.done)} cached; output in {o['out']}")
     if o["dry_run"]:
-        ready = all(features.has(made.model.digest(), t, cache) for t in (data.texts, data.test_texts))
+        ready = all(features.has(planned.model.digest(), t, cache) for t in (data.texts, data.test_texts))
         if spec.mode == "frozen":
             print("features cached" if ready else f"{texts} texts to encode first (20-400 a second on two cores)")
-            print(f"about {len(made.cells) - len(made.done)} core seconds to play at d = 384 and T = 5000")
+            print(f"about {len(planned.cells) - len(planned.done)} core seconds to play at d = 384 and T = 5000")
         return 0
-    results, _ = run.run(made, o["out"], o["jobs"], cache, Lines(texts, len(made.cells) - len(made.done)))
+    results, _ = run.run(planned, o["out"], o["jobs"], cache, Lines(texts, len(planned.cells) - len(planned.done)))
     _print(run.tables.summary(results))
     print(f"tables: {o['out'] / 'results.parquet'}, {o['out'] / 'timings.parquet'}")
     return 0

@@ -136,14 +136,14 @@ def _hub(spec: DataSpec) -> pd.DataFrame:
 
 
 def _column(frame: pd.DataFrame, spec: DataSpec, what: str, given: str, usual: Sequence[str]) -> str:
-    found = [given] if given in frame else [] if given else [c for c in usual if c in frame]
-    if not found:
+    present = [given] if given in frame else [] if given else [c for c in usual if c in frame]
+    if not present:
         tried = repr(given) if given else " or ".join(usual)
         option = f"name it with --{what}-column" if usual else "check its name"
         raise DataError(
             f"{spec.path}: no {what} column {tried} among {', '.join(map(str, frame.columns[:12]))}; {option}"
         )
-    return found[0]
+    return present[0]
 
 
 def _complete(frame: pd.DataFrame, spec: DataSpec, text: str, label: str) -> None:

@@ -222,12 +222,12 @@ def test_a_checkpoint_of_another_configuration_is_refused(encoder, tmp_path):
             play.run_cell(study(other.gate), themes(), encoder, other, tmp_path)
 
 
-def test_a_journal_that_did_not_happen_is_refused(encoder, tmp_path):
+def test_a_replay_that_did_not_happen_is_refused(encoder, tmp_path):
     """The control of resuming: other purchases than the gate's are noticed, not replayed."""
     with pytest.raises(StopError):
         play.run_cell(study(), themes(), encoder, cell(), tmp_path, stopping(50))
     t, state = checkpoint.load(tmp_path, cell().key())
-    state["journal"]["bought"] = [b + 1 for b in state["journal"]["bought"]]
+    state["replay"]["bought"] = [b + 1 for b in state["replay"]["bought"]]
     checkpoint.save(tmp_path, cell().key(), t, state)
     with pytest.raises(CacheError, match="did not buy round"):
         play.run_cell(study(), themes(), encoder, cell(), tmp_path)
