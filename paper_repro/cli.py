@@ -74,18 +74,19 @@ def command(name: str | None = None) -> Callable[[Callable[..., int]], Callable[
 
 
 def _prepare(tier: str, only: list[str] | None, seeds: int | None, out: Path | None):  # type: ignore[no-untyped-def]
-    from paper_repro import plan, store
+    from paper_repro import plan
+    from sim.files import ensure_writable
 
-    made = plan.make(tier, tuple(only or ()), seeds)
+    planned = plan.make(tier, tuple(only or ()), seeds)
     folder = out or Path("results") / tier
-    store.ensure_writable(folder)
-    return made, folder
+    ensure_writable(folder)
+    return planned, folder
 
 
-def _dry(made, folder: Path, place) -> int:  # type: ignore[no-untyped-def]
-    from paper_repro.dry import describe
+def _dry(planned, folder: Path, place) -> int:  # type: ignore[no-untyped-def]
+    from paper_repro.plan import describe
 
-    print("\n".join(describe(made, folder, place)))
+    print("\n".join(describe(planned, folder, place)))
     return 0
 
 
@@ -105,8 +106,8 @@ def _judged(tier: str, only: list[str] | None, seeds: int | None, out: Path | No
     from paper_repro import pipeline
     from paper_repro.backend import Where
 
-    made, folder = _prepare(tier, only, seeds, out)
-    return made, pipeline.verify(made, pipeline.simulate(made, folder, Where(jobs)))
+    planned, folder = _prepare(tier, only, seeds, out)
+    return planned, pipeline.verify(planned, pipeline.simulate(planned, folder, Where(jobs)))
 
 
 @command()
@@ -124,13 +125,13 @@ def run(
     from paper_repro.backend import where
 
     place = where(backend, scheduler, jobs)
-    made, folder = _prepare(tier, only, seeds, out)
+    planned, folder = _prepare(tier, only, seeds, out)
     if dry_run:
-        return _dry(made, folder, place)
+        return _dry(planned, folder, place)
     from paper_repro import pipeline
 
-    results, report = pipeline.run(made, folder, place)
-    code = _print_verdicts(results.tables["verdicts"]) if made.claims else 0
+    results, report = pipeline.run(planned, folder, place)
+    code = _print_verdicts(results.tables["verdicts"]) if planned.claims else 0
     print(f"report: {report.resolve()}")
     return code
 
@@ -154,18 +155,18 @@ def sweep(
 
         return custom.play(config, out or Path("results") / "custom")
     from paper_repro.backend import where
-    from paper_repro.shard import parse
+    from paper_repro.jobs import parse
 
     place, mine = where(backend, scheduler, jobs), parse(shard) if shard is not None else None
-    made, folder = _prepare(tier, only, seeds, out)
+    planned, folder = _prepare(tier, only, seeds, out)
     if dry_run:
-        return _dry(made, folder, place)
+        return _dry(planned, folder, place)
     from paper_repro import pipeline
 
     if mine is not None:
-        print(pipeline.prefill(made, folder, place, mine))
+        print(pipeline.prefill(planned, folder, place, mine))
         return 0
-    for name, frame in pipeline.simulate(made, folder, place).tables.items():
+    for name, frame in pipeline.simulate(planned, folder, place).tables.items():
         print(f"{name}: {len(frame)} rows, {folder / 'tables' / name}.parquet")
     return 0
 
@@ -175,8 +176,8 @@ def verify(
     tier: TierOption = "standard", only: Only = None, out: Out = None, jobs: Jobs = CORES, seeds: Seeds = None
 ) -> int:
     """Judge the claims (missing tables are played first); the exit code tells the outcome."""
-    made, results = _judged(tier, only, seeds, out, jobs)
-    return _print_verdicts(results.tables["verdicts"]) if made.claims else 0
+    planned, results = _judged(tier, only, seeds, out, jobs)
+    return _print_verdicts(results.tables["verdicts"]) if planned.claims else 0
 
 
 @command()
@@ -199,8 +200,8 @@ def report(
     from paper_repro import pipeline
     from paper_repro.backend import Where
 
-    made, folder = _prepare(tier, only, seeds, out)
-    print(f"report: {pipeline.run(made, folder, Where(jobs))[1].resolve()}")
+    planned, folder = _prepare(tier, only, seeds, out)
+    print(f"report: {pipeline.run(planned, folder, Where(jobs))[1].resolve()}")
     return 0
 
 
@@ -243,14 +244,14 @@ def falsify(
     seed: Annotated[int, typer.Option("--seed", min=0, help="Seed of the search.")] = 0,
 ) -> int:
     """Search for the instances that come nearest to breaking a bound; exit code 1 if one is broken."""
-    from paper_repro import store
     from paper_repro.falsify import run as search
+    from sim.files import ensure_writable
     from theory.falsify.space import TARGETS
 
     folder = out or Path("results")
-    store.ensure_writable(folder)
-    found = search(tuple(claim or TARGETS), minutes, folder, seed)
-    return 1 if any(f.ratio > 1.0 + 1e-9 for f in found) else 0
+    ensure_writable(folder)
+    worst = search(tuple(claim or TARGETS), minutes, folder, seed)
+    return 1 if any(f.ratio > 1.0 + 1e-9 for f in worst) else 0
 
 
 @app.command("llm", context_settings=dict(allow_extra_args=True, ignore_unknown_options=True), add_help_option=False)

@@ -3,7 +3,7 @@
 from pathlib import Path
 
 from paper_repro import provenance
-from paper_repro.store import Store, ensure_writable
+from sim.files import ensure_writable
 
 OPTIONAL = ("torch", "transformers", "distributed", "dask-jobqueue")
 
@@ -25,7 +25,9 @@ def examine(out: Path) -> tuple[list[str], list[str]]:
     ]
     if problems:
         return facts, problems
+    from paper_repro.jobs import versions
     from sim import kernels
+    from sim.version import CODE
 
     folder = kernels.CACHE
     facts.append(f"compile cache: {folder} ({size(folder) if folder.is_dir() else 0.0:.1f} MiB)")
@@ -34,8 +36,7 @@ def examine(out: Path) -> tuple[list[str], list[str]]:
         facts.append(f"output folder: {out} (writable)")
     except PermissionError as error:
         problems.append(str(error))
-    store = Store(out)
-    here = len(list(store.folder.glob("*.npy"))) if store.folder.is_dir() else 0
-    facts.append(f"cached results of this code version: {here}")
-    facts += [f"cached results of code version {v}, not used: {n}" for v, n in store.other_versions().items()]
+    counts = versions(out)
+    facts.append(f"cached results of this code version: {counts.pop(CODE, 0)}")
+    facts += [f"cached results of code version {version}, not used: {n}" for version, n in counts.items()]
     return facts, problems

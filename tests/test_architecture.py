@@ -18,6 +18,7 @@ ROOMS = (
     "figures",
     "paper_repro",
     "paper_repro/preflight",
+    "paper_repro/studies",
 )
 FILES = sorted({f for room in ROOMS for f in (ROOT / room).rglob("*.py")})
 

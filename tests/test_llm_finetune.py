@@ -189,12 +189,13 @@ sys.path[:0] = [{tests!r}, {root!r}]
 import test_llm_finetune as own
 from llm import model
 from llm.tuned import checkpoint, play
+from sim import files
 at, mark = int(sys.argv[1]), sys.argv[2]
 def die(*_):
     os.kill(os.getpid(), signal.SIGKILL)
 if mark == "pointer":
-    write = checkpoint.write_atomic
-    checkpoint.write_atomic = lambda path, data: die() if path.name == checkpoint.POINTER else write(path, data)
+    write = files.write_atomic
+    files.write_atomic = lambda path, data: die() if path.name == checkpoint.POINTER else write(path, data)
 play.run_cell(own.study(), own.themes(), model.load({model!r}), own.cell(), own.Path({folder!r}),
                   lambda t, n: die() if t == at else None)
 """

@@ -9,6 +9,7 @@ import numpy as np
 import pandas as pd
 import pytest
 
+import llm.tuned
 from llm import run, tables
 from llm.errors import CacheError
 from llm.spec import DataSpec, StudySpec
@@ -230,9 +231,10 @@ def test_fine_tuned_cells_are_handed_on_and_stored_alike(file, tmp_path, monkeyp
         rows[:, 0] = spec.record.rounds(cell.T)
         return Played(rows, 5, float("nan"), {"train": 2.0, "total": 3.0}, 7.0)
 
-    monkeypatch.setitem(sys.modules, "llm.tuned.play", type(sys)("llm.tuned.play"))
-    sys.modules["llm.tuned.play"].run_cell = run_cell
-    monkeypatch.setattr(sys.modules["llm"], "finetune", sys.modules["llm.tuned.play"], raising=False)
+    stand_in = type(sys)("llm.tuned.play")
+    stand_in.run_cell = run_cell
+    monkeypatch.setitem(sys.modules, "llm.tuned.play", stand_in)
+    monkeypatch.setattr(llm.tuned, "play", stand_in, raising=False)
     results, timings = run.run(run.plan(spec, tmp_path, Bag()), tmp_path)
     assert folders == [tmp_path / "checkpoints" / key for key in timings["key"]]
     assert set(results["mode"]) == {"finetune"} and set(results["d"]) == {5}

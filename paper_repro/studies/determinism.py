@@ -1,0 +1,52 @@
+"""The study ``determinism_play``: the evader against thresholds, lots, and both.
+
+``theory.studies.determinism`` computes that a gate should mix; here the gates are played.
+"""
+
+import warnings
+from typing import Any
+
+import pandas as pd
+
+from paper_repro.studies.grid import Cells, per_set
+from sim import engine, sweeps, table
+from sim.spec import GateSpec, RunSpec
+from sim.tiers import Tier
+from theory.studies.study import Study
+
+BETAS = (0.02, 0.05, 0.1, 0.2, 0.5)
+TWINS = {"random": GateSpec(kind="random"), "prefix": GateSpec(kind="prefix")}  # of llf_split, by its purse
+REPLICATIONS = {"smoke": 4, "standard": 8, "paper": 32}
+
+
+def cells(tier: Tier) -> Cells:
+    """One cell for each seed set and budget ratio."""
+    size = dict(T=tier.T_pool, replications=REPLICATIONS[tier.name])
+    return tuple(cell | size for cell in per_set(tier, beta=BETAS))
+
+
+def play(seed: int, beta: float, T: int, replications: int) -> pd.DataFrame:
+    """Final rows of llf_paced and of llf_split with both purses against the evader, each with a twin.
+
+    The twin (``random``, ``prefix``) has no threshold and gets as many labels as its llf_split bought on
+    average, so the two differ only in where labels go.  The arena is the sweep ``followers``'.
+    """
+    common: dict[str, Any] = dict(T=T, **sweeps.arena("evader", "free", 8), record=sweeps.FINAL, seed=seed)
+    common |= dict(replications=replications)
+    frames = [final_rows(RunSpec(beta=beta, gate=GateSpec(kind="llf_paced"), **common))]
+    for split in sweeps.SPLITS:
+        frames.append(final_rows(RunSpec(beta=beta, gate=split, **common)))
+        labels = max(1, round(float(frames[-1]["labels"].mean())))
+        frames.append(final_rows(RunSpec(B=labels, gate=TWINS[split.purse], **common)))
+    rows = pd.concat(frames, ignore_index=True).assign(beta=beta)
+    return rows[["seed", "replication", "gate", "beta", "T", "B", "labels", "regret", "regret_queried"]]
+
+
+def final_rows(spec: RunSpec) -> pd.DataFrame:
+    """The last round of every replication, a gate that can never open included."""
+    with warnings.catch_warnings():
+        warnings.simplefilter("ignore", engine.IdleGate)
+        return table.final(table.from_log("study/0", engine.play(spec)))
+
+
+STUDY = Study("determinism_play", cells, play, 1.0)
