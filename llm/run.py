@@ -7,7 +7,7 @@ source code included, so no other configuration and no other version reads it.
 """
 
 import hashlib
-from collections.abc import Callable, Iterator
+from collections.abc import Iterator
 from functools import partial
 from pathlib import Path
 from typing import Any, NamedTuple, Protocol
@@ -21,6 +21,7 @@ from llm.spec import Cell, StudySpec
 from sim.files import write_atomic
 from sim.version import CODE
 
+Arrival = tuple[Cell, tables.Played]
 ROOM = Path(__file__).parent
 FROZEN = ("spec", "streams", "tables", "frozen/candidates", "frozen/play", "frozen/ridge")  # all that frozen mode reads
 AROUND = ("__main__", "run", "text", "errors", "trainer", "budgeted", "frozen/features")  # no number depends on them
@@ -39,21 +40,18 @@ class Plan(NamedTuple):
 class Listener(Protocol):
     """Who hears how far a run is: texts encoded, rounds played, and cells finished, with labels spent."""
 
-    def encoded(self, texts: int) -> None: ...
+    def encoded(self, texts: int) -> None:
+        return
 
-    def playing(self, cell: Cell, t: int, labels: int) -> None: ...
+    def playing(self, cell: Cell, t: int, labels: int) -> None:
+        return
 
-    def finished(self, cell: Cell, labels: int, mistakes: int, seconds: float) -> None: ...
+    def finished(self, cell: Cell, labels: int, mistakes: int, seconds: float) -> None:
+        return
 
 
-class Silent:
+class Silent(Listener):
     """A listener that says nothing."""
-
-    def encoded(self, texts: int) -> None: ...
-
-    def playing(self, cell: Cell, t: int, labels: int) -> None: ...
-
-    def finished(self, cell: Cell, labels: int, mistakes: int, seconds: float) -> None: ...
 
 
 def code(mode: str) -> str:
@@ -90,16 +88,16 @@ def plan(spec: StudySpec, out: Path, model: Any = None) -> Plan:
 def run(study: Plan, out: Path, jobs: int = 1, cache: Path | None = None, listener: Listener | None = None):
     """Play what is missing; returns (results, timings), both also written to ``out``."""
     heard = listener or Silent()
-    play = _frozen(study, out, jobs, cache or out / "features", heard)
+    cells = [c for c in study.cells if c not in study.done]
     if study.spec.mode == "finetune":
-        play = _finetuned(study, out, heard)
-    todo = [c for c in study.cells if c not in study.done]
-    if todo:
-        for cell, played in play(todo):
-            frame = tables.frame(study.spec, cell, study.data.K, played)
-            tables.save_cell(out / "cells", cell, frame, tables.timing(study.spec, cell, played))
-            last = frame.iloc[-1]
-            heard.finished(cell, int(last["labels"]), int(last["mistakes"]), played.seconds.get("total", 0.0))
+        arriving = _finetuned(study, cells, out, heard)
+    else:
+        arriving = _frozen(study, cells, jobs, cache or out / "features", heard)
+    for cell, played in arriving:
+        frame = tables.frame(study.spec, cell, study.data.K, played)
+        tables.save_cell(out / "cells", cell, frame, tables.timing(study.spec, cell, played))
+        last = frame.iloc[-1]
+        heard.finished(cell, int(last["labels"]), int(last["mistakes"]), played.seconds.get("total", 0.0))
     return collect(study, out)
 
 
@@ -118,28 +116,23 @@ def collect(study: Plan, out: Path) -> tuple[pd.DataFrame, pd.DataFrame]:
     return results, timings
 
 
-def _frozen(study: Plan, out: Path, jobs: int, cache: Path, heard: Listener) -> Callable[[list[Cell]], Iterator]:
-    def play(todo: list[Cell]) -> Iterator:
-        from joblib import Parallel, delayed
+def _frozen(study: Plan, cells: list[Cell], jobs: int, cache: Path, heard: Listener) -> Iterator[Arrival]:
+    from joblib import Parallel, delayed
 
-        spec, data = study.spec, study.data
-        ready = frozen.encode(spec, data, study.model, cache, heard.encoded)
-        work = (delayed(frozen.play_cell)(spec, cell, data, ready) for cell in todo)
-        played = Parallel(n_jobs=jobs, return_as="generator")(work)
-        yield from zip(todo, played, strict=True)
-
-    return play
+    if cells:
+        ready = frozen.encode(study.spec, study.data, study.model, cache, heard.encoded)
+        work = (delayed(frozen.play_cell)(study.spec, cell, study.data, ready) for cell in cells)
+        yield from zip(cells, Parallel(n_jobs=jobs, return_as="generator")(work), strict=True)
 
 
-def _finetuned(study: Plan, out: Path, heard: Listener) -> Callable[[list[Cell]], Iterator]:
-    def play(todo: list[Cell]) -> Iterator:
-        from llm.tuned import checkpoint
-        from llm.tuned import play as finetune
+def _finetuned(study: Plan, cells: list[Cell], out: Path, heard: Listener) -> Iterator[Arrival]:
+    from llm.tuned import checkpoint
+    from llm.tuned import play as tuned
 
-        for cell in todo:
-            folder = out / "checkpoints" / cell.key()
-            note = partial(heard.playing, cell)
-            yield cell, finetune.run_cell(study.spec, study.data, study.model, cell, folder, note)
-            checkpoint.clear(folder)  # the caller has kept the cell's rows by now
-
-    return play
+    for cell in cells:
+        folder = out / "checkpoints" / cell.key()
+        yield (
+            cell,
+            tuned.run_cell(study.spec, study.data, study.model, cell, folder, partial(heard.playing, cell)).played,
+        )
+        checkpoint.clear(folder)  # the caller has kept the cell's rows by now

@@ -4,6 +4,7 @@ import json
 import shutil
 import subprocess
 import sys
+from types import SimpleNamespace
 
 import numpy as np
 import pandas as pd
@@ -229,7 +230,7 @@ def test_fine_tuned_cells_are_handed_on_and_stored_alike(file, tmp_path, monkeyp
         note(1, 1)
         rows = np.zeros((len(spec.record.rounds(cell.T)), log.WIDTH))
         rows[:, 0] = spec.record.rounds(cell.T)
-        return Played(rows, 5, float("nan"), {"train": 2.0, "total": 3.0}, 7.0)
+        return SimpleNamespace(played=Played(rows, 5, float("nan"), {"train": 2.0, "total": 3.0}, 7.0))
 
     stand_in = type(sys)("llm.tuned.play")
     stand_in.run_cell = run_cell

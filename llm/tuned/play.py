@@ -51,24 +51,12 @@ def run_cell(
     cell: Cell,
     folder: Path,
     note: Callable[[int, int], None] | None = None,
-) -> tables.Played:
+) -> Tuned:
     """Play one cell, from its checkpoint in ``folder`` if there is one; ``loaded`` comes back as it was.
 
     ``note(round, labels)`` hears of progress.  Raises DataError for multiple choice, CacheError for
     another cell's checkpoint, MemoryExhaustedError (checkpoints are kept).
     """
-    return tune_cell(spec, data, loaded, cell, folder, note).played
-
-
-def tune_cell(
-    spec: StudySpec,
-    data: Data,
-    loaded: model.Model,
-    cell: Cell,
-    folder: Path,
-    note: Callable[[int, int], None] | None = None,
-) -> Tuned:
-    """``run_cell`` with the losses and the throughput beside the table."""
     _check(spec, data)
     saved = checkpoint.load(folder, cell.key(), str(loaded.device))
     if loaded.device.type == "cuda":
