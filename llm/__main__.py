@@ -10,6 +10,7 @@ from typing import Annotated, Any
 
 import typer
 
+from llm.errors import guarded
 from llm.spec import CHOICES, DataSpec, FinetuneSpec, ModelSpec, StudySpec
 
 app = typer.Typer(add_completion=False, pretty_exceptions_enable=False)
@@ -83,7 +84,9 @@ def main(
 ) -> None:
     """Play the gates on a stream of texts and print what they bought and how often they erred."""
     options = dict(locals())
-    raise typer.Exit(_guarded(options))
+    with warnings.catch_warnings():
+        warnings.showwarning = _warn  # type: ignore[assignment]
+        raise typer.Exit(guarded(lambda: _work(study(options), options)))
 
 
 def study(o: dict[str, Any]) -> StudySpec:
@@ -103,28 +106,6 @@ def study(o: dict[str, Any]) -> StudySpec:
         finetune=FinetuneSpec(**{k: o[k] for k in TUNING}),
         **{k: tuple(v) for k, v in lists.items() if v},
     )
-
-
-def _guarded(options: dict[str, Any]) -> int:
-    from pydantic import ValidationError
-
-    try:
-        with warnings.catch_warnings():
-            warnings.showwarning = _warn  # type: ignore[assignment]
-            return _work(study(options), options)
-    except ValidationError as error:
-        for problem in error.errors():
-            place = ".".join(str(p) for p in problem["loc"])
-            print(
-                f"error: {place + ': ' if place else ''}{problem['msg'].removeprefix('Value error, ')}", file=sys.stderr
-            )
-        return 2
-    except (ValueError, OSError) as error:
-        print(f"error: {error}", file=sys.stderr)
-        return 2
-    except KeyboardInterrupt:
-        print("interrupted; what was finished is kept, and the same command goes on from there", file=sys.stderr)
-        return 130
 
 
 def _warn(message: Warning | str, *_: Any, **__: Any) -> None:

@@ -9,6 +9,7 @@ from typing import Annotated
 
 import typer
 
+from llm.errors import guarded
 from paper_repro.preflight import command as preflight_command
 
 app = typer.Typer(add_completion=False, no_args_is_help=True, help=__doc__, pretty_exceptions_enable=False)
@@ -32,20 +33,9 @@ CORES = cores()
 
 
 def call(work: Callable[[], int]) -> int:
-    """Run a command; user errors become one message and exit code 2."""
-    from pydantic import ValidationError
-
+    """Run a command; errors of the user, the engine or a solver become one message and exit code 2."""
     try:
-        return work()
-    except ValidationError as error:
-        for problem in error.errors():
-            place = ".".join(str(p) for p in problem["loc"])
-            text = problem["msg"].removeprefix("Value error, ")
-            print(f"error: {place + ': ' if place else ''}{text}", file=sys.stderr)
-        return 2
-    except (ValueError, OSError) as error:
-        print(f"error: {error}", file=sys.stderr)
-        return 2
+        return guarded(work)
     except RuntimeError as error:
         from sim.engine import EngineError
         from theory.oracles.certificate import OracleError
@@ -54,9 +44,6 @@ def call(work: Callable[[], int]) -> int:
             raise
         print(f"error: {error}", file=sys.stderr)
         return 2
-    except KeyboardInterrupt:
-        print("interrupted; what was finished is kept, and the same command goes on from there", file=sys.stderr)
-        return 130
 
 
 def command(name: str | None = None) -> Callable[[Callable[..., int]], Callable[..., None]]:

@@ -4,5 +4,4 @@ worst        the committed worst instances, replayed
 determinism  the evader against thresholds, lots, and both
 information  each gate's purchases over the best possible ones on the vectors that it met
 digits       the best fixed scorer of every order of digits, and its mistakes where a gate bought
-grid         cells over every seed set and combination of values
 """

@@ -8,7 +8,6 @@ from typing import Any
 
 import pandas as pd
 
-from paper_repro.studies.grid import Cells, per_set
 from sim import engine, sweeps, table
 from sim.spec import GateSpec, RunSpec
 from sim.tiers import Tier
@@ -19,10 +18,10 @@ TWINS = {"random": GateSpec(kind="random"), "prefix": GateSpec(kind="prefix")}  
 REPLICATIONS = {"smoke": 4, "standard": 8, "paper": 32}
 
 
-def cells(tier: Tier) -> Cells:
+def cells(tier: Tier) -> tuple[dict[str, Any], ...]:
     """One cell for each seed set and budget ratio."""
     size = dict(T=tier.T_pool, replications=REPLICATIONS[tier.name])
-    return tuple(cell | size for cell in per_set(tier, beta=BETAS))
+    return tuple(dict(seed=seed, beta=beta, **size) for seed in range(tier.sets) for beta in BETAS)
 
 
 def play(seed: int, beta: float, T: int, replications: int) -> pd.DataFrame:

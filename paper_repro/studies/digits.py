@@ -2,11 +2,11 @@
 
 import warnings
 from dataclasses import replace
+from typing import Any
 
 import numpy as np
 import pandas as pd
 
-from paper_repro.studies.grid import Cells, per_set
 from sim import engine, recorded, sweeps, table
 from sim.rules import draws, log, streams
 from sim.spec import RecordSpec, RunSpec
@@ -18,9 +18,10 @@ NORM_BOUNDS = (10.0, 40.0)
 RUN = ["seed", "replication", "gate", "B"]
 
 
-def cells(tier: Tier) -> Cells:
+def cells(tier: Tier) -> tuple[dict[str, Any], ...]:
     """One cell for each seed set and replication."""
-    return per_set(tier, replication=range(tier.reps("digits")))
+    reps = range(tier.reps("digits"))
+    return tuple(dict(seed=seed, replication=rep) for seed in range(tier.sets) for rep in reps)
 
 
 def specs_of(seed: int) -> list[RunSpec]:

@@ -6,7 +6,6 @@ from typing import Any
 import numpy as np
 import pandas as pd
 
-from paper_repro.studies.grid import Cells, per_set
 from sim import engine, sweeps
 from sim.spec import LearnerSpec, RunSpec
 from sim.table import gate_name
@@ -26,11 +25,13 @@ CONTEXTS: dict[str, dict[str, Any]] = {
 }
 
 
-def cells(tier: Tier) -> Cells:
+def cells(tier: Tier) -> tuple[dict[str, Any], ...]:
     """One cell for each seed set, context and budget ratio."""
     T, replications = SIZES[tier.name]
-    grid = per_set(tier, context=tuple(CONTEXTS), beta=BETAS[tier.name])
-    return tuple(cell | dict(T=T, replications=replications) for cell in grid)
+    return tuple(
+        dict(seed=seed, context=context, beta=beta, T=T, replications=replications)
+        for seed in range(tier.sets) for context in CONTEXTS for beta in BETAS[tier.name]
+    )  # fmt: skip
 
 
 def play(seed: int, context: str, beta: float, T: int, replications: int) -> pd.DataFrame:

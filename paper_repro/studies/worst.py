@@ -1,15 +1,16 @@
 """The study ``worst_found``: the committed worst instances, replayed (``theory.falsify.tightness`` judges them)."""
 
+from typing import Any
+
 import pandas as pd
 
 from paper_repro import falsify
-from paper_repro.studies.grid import Cells
 from sim.tiers import Tier
 from theory.falsify import tightness
 from theory.studies.study import Study
 
 
-def cells(tier: Tier) -> Cells:
+def cells(tier: Tier) -> tuple[dict[str, Any], ...]:
     """One cell a committed instance; an instance belongs to no seed set, so they count as set 0."""
     return tuple(dict(seed=0, instance=path.stem) for path in sorted(falsify.INSTANCES.glob("*.json")))
 
