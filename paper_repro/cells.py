@@ -25,17 +25,13 @@ _ALONE = threading.Lock()  # a worker with several threads plays one cell at a t
 
 
 def jobs(study: Study, tier: Tier) -> list[Job]:
-    """The cells of a study in their order."""
-    return [
-        Job(CELLS, study.name, f"{study.name}/{i}", key(study, cell), study.seconds, (study, cell), {"cell": cell})
-        for i, cell in enumerate(study.cells(tier))
-    ]
-
-
-def key(study: Study, cell: dict[str, Any]) -> str:
-    """The study's name and a digest of the cell's arguments."""
-    digest = hashlib.sha256(json.dumps([study.name, cell], sort_keys=True).encode()).hexdigest()
-    return f"{study.name}-{digest[:32]}"
+    """The cells of a study in their order, each under the study's name and a digest of its arguments."""
+    listed = []
+    for i, cell in enumerate(study.cells(tier)):
+        digest = hashlib.sha256(json.dumps([study.name, cell], sort_keys=True).encode()).hexdigest()[:32]
+        names = study.name, f"{study.name}/{i}", f"{study.name}-{digest}"
+        listed.append(Job(CELLS, *names, study.seconds, (study, cell), {"cell": cell}))
+    return listed
 
 
 def play(study: Study, cell: dict[str, Any]) -> tuple[bytes, float]:

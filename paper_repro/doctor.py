@@ -17,8 +17,7 @@ def examine(out: Path) -> tuple[list[str], list[str]]:
     """(facts, problems) as lines; the machine is fit if there are no problems."""
     facts = [f"{name}: {value}" for name, value in provenance.collect().items()]
     facts += [f"{name}: {provenance.version(name)} (optional)" for name in OPTIONAL]
-    problems = []
-    problems += [
+    problems = [
         f"{p} is not installed; run make setup"
         for p in provenance.PACKAGES[1:]
         if provenance.version(p) == "not installed"

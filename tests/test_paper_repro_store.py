@@ -10,6 +10,7 @@ import pytest
 from paper_repro import backend, cells, jobs, runs
 from sim import engine, table
 from sim.spec import RecordSpec, RunSpec
+from sim.tiers import TIERS
 from theory.studies.study import Study
 
 SPEC = RunSpec(T=20, record=RecordSpec(mode="final"), replications=2)
@@ -24,8 +25,7 @@ def run(spec=SPEC):
 
 def cell(seed=0):
     """The job of one cell."""
-    own = dict(seed=seed)
-    return jobs.Job(cells.CELLS, "noted", "noted/0", cells.key(STUDY, own), 1.0, (STUDY, own), {"cell": own})
+    return cells.jobs(STUDY._replace(cells=lambda tier: (dict(seed=seed),)), TIERS["smoke"])[0]
 
 
 def get(job, out):

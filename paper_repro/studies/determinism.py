@@ -3,12 +3,12 @@
 ``theory.studies.determinism`` computes that a gate should mix; here the gates are played.
 """
 
-import warnings
 from typing import Any
 
 import pandas as pd
 
-from sim import engine, sweeps, table
+from paper_repro import falsify
+from sim import sweeps, table
 from sim.spec import GateSpec, RunSpec
 from sim.tiers import Tier
 from theory.studies.study import Study
@@ -32,20 +32,17 @@ def play(seed: int, beta: float, T: int, replications: int) -> pd.DataFrame:
     """
     common: dict[str, Any] = dict(T=T, **sweeps.arena("evader", "free", 8), record=sweeps.FINAL, seed=seed)
     common |= dict(replications=replications)
-    frames = [final_rows(RunSpec(beta=beta, gate=GateSpec(kind="llf_paced"), **common))]
+
+    def final(**options: Any) -> pd.DataFrame:
+        return table.final(falsify.play(RunSpec(**options, **common)))
+
+    frames = [final(beta=beta, gate=GateSpec(kind="llf_paced"))]
     for split in sweeps.SPLITS:
-        frames.append(final_rows(RunSpec(beta=beta, gate=split, **common)))
+        frames.append(final(beta=beta, gate=split))
         labels = max(1, round(float(frames[-1]["labels"].mean())))
-        frames.append(final_rows(RunSpec(B=labels, gate=TWINS[split.purse], **common)))
+        frames.append(final(B=labels, gate=TWINS[split.purse]))
     rows = pd.concat(frames, ignore_index=True).assign(beta=beta)
     return rows[["seed", "replication", "gate", "beta", "T", "B", "labels", "regret", "regret_queried"]]
-
-
-def final_rows(spec: RunSpec) -> pd.DataFrame:
-    """The last round of every replication, a gate that can never open included."""
-    with warnings.catch_warnings():
-        warnings.simplefilter("ignore", engine.IdleGate)
-        return table.final(table.from_log("study/0", engine.play(spec)))
 
 
 STUDY = Study("determinism_play", cells, play, 1.0)
