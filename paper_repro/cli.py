@@ -1,7 +1,6 @@
 """The command line.  Exit codes: 0 as expected, 1 a claim failed, 2 usage, 3 inconclusive."""
 
 import functools
-import os
 import sys
 from collections.abc import Callable
 from pathlib import Path
@@ -22,14 +21,7 @@ Seeds = Annotated[int | None, typer.Option("--seeds", help="Number of disjoint s
 Backend = Annotated[str, typer.Option("--backend", help="local (threads and processes here) or dask.")]
 Scheduler = Annotated[str | None, typer.Option("--scheduler", help="Address or file of a Dask scheduler.")]
 Dry = Annotated[bool, typer.Option("--dry-run", help="Print the plan, its cost and what is cached.")]
-
-
-def cores() -> int:
-    """Cores that this process may use."""
-    return len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count() or 1
-
-
-CORES = cores()
+CORES = preflight_command.CORES  # that this process may use
 
 
 def call(work: Callable[[], int]) -> int:
