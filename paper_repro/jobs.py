@@ -70,7 +70,7 @@ class Job:
 
 
 def collect(jobs: Sequence[Job], out: Path, each: backend.Each) -> dict[str, tuple[Any, float]]:
-    """(value, core seconds) by key: from the cache, or else played, dearest first, and kept as results arrive."""
+    """(value, core seconds) by key: from the cache, or else played, the longest first, and kept as they arrive."""
     unique = {job.key: job for job in sorted(jobs, key=lambda j: -j.seconds)}
     with warnings.catch_warnings():
         warnings.simplefilter("always", DamagedCache)
