@@ -126,8 +126,8 @@ class Model:
         self.network.eval()
         try:
             with torch.inference_mode():
-                found = in_memory(lambda: self.loglik_tensor(prompt, candidates), len(candidates))
-                return found.double().cpu().numpy()
+                logs = in_memory(lambda: self.loglik_tensor(prompt, candidates), len(candidates))
+                return logs.double().cpu().numpy()
         finally:
             self.network.train(was)
 
@@ -141,8 +141,8 @@ class Model:
         return h.hexdigest()[:32]
 
     def _begin(self) -> int:
-        found = self.tokenizer.bos_token_id
-        return int(self.tokenizer.eos_token_id if found is None else found)
+        begin = self.tokenizer.bos_token_id
+        return int(self.tokenizer.eos_token_id if begin is None else begin)
 
     def _no_empty(self, texts: Sequence[str], tokens: Sequence[Sequence[int]]) -> None:
         for i, ids in enumerate(tokens):
@@ -176,8 +176,8 @@ def folder_of(name: str) -> str:
         raise ModelError(f"no model folder {name!r}; give a local folder, a Hugging Face id or 'minilm'")
     if name not in PACKAGED:
         return name
-    found = importlib.util.find_spec(PACKAGED[name])
-    folder = Path(found.origin).parent / "model" if found and found.origin else None
+    package = importlib.util.find_spec(PACKAGED[name])
+    folder = Path(package.origin).parent / "model" if package and package.origin else None
     if folder is None or not folder.is_dir():
         raise ModelError(
             f"model {name!r} needs the package {PACKAGED[name].replace('_', '-')} of the extra 'llm'; install it (pip "

@@ -11,6 +11,7 @@ import json
 import warnings
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
+from itertools import compress
 from pathlib import Path
 from typing import Any
 
@@ -141,14 +142,14 @@ def _hub(spec: DataSpec) -> pd.DataFrame:
 
 
 def _column(frame: pd.DataFrame, spec: DataSpec, what: str, given: str, usual: Sequence[str]) -> str:
-    found = [given] if given in frame else [] if given else [c for c in usual if c in frame]
-    if not found:
+    present = [given] if given in frame else [] if given else [c for c in usual if c in frame]
+    if not present:
         tried = repr(given) if given else " or ".join(usual)
         option = f"name it with --{what}-column" if usual else "check its name"
         raise DataError(
             f"{spec.path}: no {what} column {tried} among {', '.join(map(str, frame.columns[:12]))}; {option}"
         )
-    return found[0]
+    return present[0]
 
 
 def _complete(frame: pd.DataFrame, spec: DataSpec, text: str, label: str) -> None:
@@ -194,7 +195,7 @@ def _coded(frame: pd.DataFrame, test: np.ndarray, spec: DataSpec, text: str, lab
     if spec.candidates_column:
         sets = [[str(c) for c in row] for row in frame[spec.candidates_column]]
         y = np.array([_gold(g, c, i, spec) for g, c, i in zip(frame[label], sets, frame.index, strict=True)])
-        train_sets, test_sets = _part(sets, ~test), _part(sets, test)
+        train_sets, test_sets = list(compress(sets, ~test)), list(compress(sets, test))
         return Data(
             spec.name, list(texts[~test]), y[~test], (), list(texts[test]), y[test], train_sets, test_sets, groups
         )
@@ -211,10 +212,6 @@ def _coded(frame: pd.DataFrame, test: np.ndarray, spec: DataSpec, text: str, lab
         )
     classes = tuple(str(c) for c in names)
     return Data(spec.name, list(texts[~test]), y[~test], classes, list(texts[test]), y[test], groups=groups)
-
-
-def _part(rows: list[list[str]], mask: np.ndarray) -> list[list[str]]:
-    return [r for r, m in zip(rows, mask, strict=True) if m]
 
 
 def _gold(gold: Any, candidates: list[str], row: Any, spec: DataSpec) -> int:
