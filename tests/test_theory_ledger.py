@@ -5,11 +5,15 @@ import pandas as pd
 import pytest
 
 from theory import claims, ledger
-from theory.ledger import FAIL, INCONCLUSIVE, PASS, REFUTED, VACUOUS, Claim, Finding, all_of, exit_code, judge, within
+from theory.ledger import FAIL, INCONCLUSIVE, PASS, REFUTED, VACUOUS, Claim, Finding, all_of, compared, exit_code, judge
 
 
 def series(*values):
     return pd.Series(values, dtype=float)
+
+
+def within(measured, bound, trivial, detail):
+    return ledger.within(compared(measured, bound, trivial), detail)
 
 
 def test_within_can_pass_fail_be_vacuous_or_empty():
@@ -46,7 +50,7 @@ def claim(outcomes, origin="derived here", expected=PASS):
         seeds = tuple(sorted(tables["x"]["seed"].unique()))
         return Finding(1.0, 2.0, outcomes[seeds], 1.0, 1.0, 1, "why")
 
-    return Claim("X1", "p", "s", origin, "upper", "none", ("x",), "f", answer, expected)
+    return Claim("X1", "p", "s", origin, "upper", ("x",), "f", answer, "none", expected)
 
 
 TABLES = {"x": pd.DataFrame({"seed": [0, 1]})}

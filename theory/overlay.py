@@ -4,7 +4,7 @@ import pandas as pd
 
 from sim.table import final
 from theory import bounds
-from theory.judges.path import radius_at
+from theory.inequalities import radius_at
 
 GRID = ["T", "d", "B", "beta", "sigma", "lam", "S", "L", "delta"]
 

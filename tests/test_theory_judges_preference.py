@@ -8,7 +8,7 @@ from theory.judges import preference as claims
 from theory.ledger import FAIL, INCONCLUSIVE, PASS, REFUTED, judge
 
 LEVEL = 1e-3
-BY_ID = {c.id: c for c in claims.PREFERENCE}
+BY_ID = {c.id: c for c in claims.CLAIMS}
 DELTAS = (0.0125, 0.025, 0.05, 0.1, 0.2, 0.4, 0.8)
 
 
@@ -205,7 +205,7 @@ def test_buying_against_self_annotation(gain, noise, expected):
 
 
 def test_rows_say_where_they_come_from():
-    assert len(BY_ID) == len(claims.PREFERENCE)
-    assert {c.origin.split(",")[0] for c in claims.PREFERENCE} == {"stated by [C25]", "derived here"}
-    assert {c.kind for c in claims.PREFERENCE} <= {"certificate", "upper", "exponent", "ordering", "control"}
-    assert {c.group for c in claims.PREFERENCE} == {f"S{i}" for i in range(1, 11)}
+    assert len(BY_ID) == len(claims.CLAIMS)
+    assert {c.origin.split(",")[0] for c in claims.CLAIMS} == {"stated by [C25]", "derived here"}
+    assert {c.kind for c in claims.CLAIMS} <= {"certificate", "upper", "exponent", "ordering", "control"}
+    assert {c.group for c in claims.CLAIMS} == {f"S{i}" for i in range(1, 11)}

@@ -111,5 +111,5 @@ def test_the_shipped_runs_are_judged_and_their_origin_is_told():
     assert set(COLUMNS) <= set(tables["llm_runs"])
     for name in reference.SHIPPED:
         assert {"command", "machine", "versions"} <= set(reference.origin(name))
-    for claim in claims.LLM:
+    for claim in claims.CLAIMS:
         assert claim.judge(tables, LEVEL).n > 0
