@@ -82,8 +82,8 @@ def test_where_every_round_is_recorded_both_readings_of_a_claim_agree():
     """The slack that every run carries along is the largest excess of a round; the path's comparison is the
     record's own, one round later."""
     spec = RunSpec(
-        T=60, stream=StreamSpec(context="free", d=2), follower=FollowerSpec(kind="ball"), record=RecordSpec(mode="every"),
-        learner=LearnerSpec(sigma=0.2), gate=GateSpec(kind="always", latency="regret"),
+        T=60, stream=StreamSpec(context="free", d=2), follower=FollowerSpec(kind="ball"),
+        record=RecordSpec(mode="every"), learner=LearnerSpec(sigma=0.2), gate=GateSpec(kind="always", latency="regret"),
     )  # fmt: skip
     played = table.from_log("x/0", engine.play(spec, compiled=False))
     each = inequal.latency(played)

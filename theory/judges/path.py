@@ -32,19 +32,20 @@ GAMES = ("horizon", "coverage", "theorem2", "theorem3", "hard", "stated", "witne
 
 def last(tables: Tables) -> pd.DataFrame:
     """Final rows of all given sweeps, negative controls left out."""
-    return honest(pd.concat([final(t) for t in tables.values()], ignore_index=True))
+    return honest(pd.concat([final(t) for t in tables.values()]))
 
 
 def coverage_of(rows: pd.DataFrame, level: float) -> Finding:
     """P(E) >= 1 - delta in every cell, by exact binomial intervals."""
     cells = list(rows.groupby(CELL))
-    comparisons, delta = [], float(rows["delta"].iloc[0]) if len(rows) else float("nan")
+    nan = float("nan")
+    comparisons, delta = [], float(rows["delta"].iloc[0]) if len(rows) else nan
     for name, cell in cells:
         k, n = int((cell["conf_ratio_max"] > 1.0).sum()), len(cell)
         low, high = stats.binomial(k, n, level / len(cells))
         comparisons.append((f"{name[0]}/{name[1]} {k}/{n}", k / n, low, high))
     found = all_of(comparisons, delta, "below")
-    worst = max(comparisons, key=lambda c: c[3], default=("", 0.0, 0.0, 0.0))
+    worst = max(comparisons, key=lambda c: c[3], default=("", nan, nan, nan))
     note = f"{len(cells)} cells, largest failure frequency {found.measured:.3g}, "
     note += f"largest upper limit {worst[3]:.3g} ({worst[0]})"
     return replace(found, high=worst[3], n=len(rows), detail=note)
