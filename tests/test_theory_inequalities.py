@@ -23,6 +23,16 @@ def test_lemma_0_says_three_things_a_row():
     assert full["bound"].iloc[0] == pytest.approx(math.log(1 + 3 * 6))
 
 
+def test_squares_count_from_lam_equal_to_L_squared_on():
+    for lam, L, said in ((1.0, 1.0, 3), (0.99, 1.0, 2), (4.0, 2.0, 3), (3.99, 2.0, 2), (8.0, 2.0, 3), (2.0, 2.0, 2)):
+        assert len(inequal.lemma0(rows(labels=3, psi=1.0, lam=lam, L=L))) == said
+
+
+def test_controls_are_left_out():
+    table = rows(4, control=["", "scaled", "", "scaled"], gate=["a", "b", "control_peek", "control_peek"])
+    assert inequal.honest(table)["gate"].tolist() == ["a"]
+
+
 def test_latency_is_the_regret_of_a_round_of_one_run():
     run = rows(3, t=[1, 2, 3], regret=[0.25, 0.5, 2.0], replication=0, latency=[0.5, 0.25, 1.0], S=3.0, L=2.0)
     found = inequal.latency(pd.concat([run, run.assign(run="x/1")], ignore_index=True))

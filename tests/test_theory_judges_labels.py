@@ -108,7 +108,8 @@ def exploited(share, fixed=2.0, paced=2.0, B=100, n=4):
     gates = dict(random=1.0, llf_fixed=fixed, llf_paced=paced)
     parts = [
         rows(n, gate=g, follower="evader", beta=0.1, B=B,
-             labels=[int(share * B) if g != "random" else B, *[0] * (n - 1)], regret=[ratio * (1.0 + r) for r in range(n)])
+             labels=[int(share * B) if g != "random" else B, *[0] * (n - 1)],
+             regret=[ratio * (1.0 + r) for r in range(n)])
         for g, ratio in gates.items()
     ]  # fmt: skip
     return {"followers": pd.concat([*parts, rows(gate="llf_paced", follower="ball", beta=0.1, labels=99, B=100)])}

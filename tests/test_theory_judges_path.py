@@ -33,6 +33,9 @@ def test_coverage_counts_what_is_above_1_and_shares_the_level():
     assert few.outcome == INCONCLUSIVE
     one = rows(20, conf_ratio_max=[1.5] + [0.5] * 19)
     assert path.coverage({"coverage": one}, LEVEL).measured == 1 / 20
+    long = rows(400, gate="a", conf_ratio_max=[1.5] + [0.5] * 399)  # a higher lower limit, a smaller upper one
+    upper = path.coverage({"coverage": pd.concat([rows(20), long])}, LEVEL)
+    assert upper.high == pytest.approx(1 - (LEVEL / 4) ** (1 / 20)) and upper.detail.endswith("(llf_paced/ball 0/20)")
     mixed = path.coverage({"coverage": pd.concat([rows(20, gate="a"), one])}, LEVEL)
     assert f"largest upper limit {mixed.high:.3g} (llf_paced/ball 1/20)" in mixed.detail and mixed.high > 0.25
 
@@ -45,7 +48,8 @@ def test_coverage_reads_final_rows_of_the_theory_radius_without_controls():
     ]  # fmt: skip
     for other in bad:
         assert outcome(path.coverage, coverage=pd.concat([good, other], ignore_index=True)) == PASS
-    assert outcome(path.coverage, coverage=good.iloc[:0]) == INCONCLUSIVE
+    empty = path.coverage({"coverage": good.iloc[:0]}, LEVEL)
+    assert empty.outcome == INCONCLUSIVE and np.isnan([empty.bound, empty.high]).all()
     control = rows(200, conf_ratio_max=9.0, radius_mode="scaled", control="scaled")
     both = pd.concat([good, control], ignore_index=True)
     found = path.coverage_control({"controls": both}, LEVEL)

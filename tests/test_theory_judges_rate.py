@@ -106,6 +106,14 @@ def test_exponent_in_beta_of_the_paced_gates(power, outcome):
     assert rate.exponent_beta({"hard": pd.concat([hard(power), early])}, LEVEL).measured == pytest.approx(power)
 
 
+def test_the_level_is_shared_over_the_paced_gates(monkeypatch):
+    seen = []
+    monkeypatch.setattr(stats, "slope", lambda x, y, level: seen.append(level) or (-0.5, -0.5, -0.5))
+    rate.exponent_beta({"hard": hard()}, LEVEL)
+    rate.exponent_d({"horizon": horizon()}, LEVEL)
+    assert seen == [LEVEL / 4] * 4 + [LEVEL]
+
+
 def planned(power=0.5, ceiling=2.0, dims=(2, 4, 8)):
     """The study's table: a planner and the ball, regret d^power, 6 replications."""
     data = [
@@ -199,6 +207,13 @@ def test_the_beta_free_form_is_decided_by_the_best_gate():
     both = rate.stated_free({"witness": pd.concat([apart, witness(stated * 9, gates=("always",))])}, LEVEL)
     assert (both.low, both.high) == pytest.approx(stats.student(apart["regret"], LEVEL / 2)[1:])
     assert rate.stated_free({"witness": witness(1.0).assign(t=1)}, LEVEL).outcome == INCONCLUSIVE
+
+
+def test_an_open_cell_is_shown_by_its_mean():
+    quiet = witness([share * stated_free(1000, 16) for share in [0.8, 0.82] * 3], B=16)
+    wild = witness([share * stated_free(1000, 4) for share in [0.1, 1.7] * 3])
+    found = rate.stated_free({"witness": pd.concat([quiet, wild])}, LEVEL)
+    assert found.bound == pytest.approx(stated_free(1000, 4)) and found.outcome == INCONCLUSIVE
 
 
 @pytest.mark.parametrize("swap", [False, True])

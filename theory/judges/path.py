@@ -38,8 +38,7 @@ def last(tables: Tables) -> pd.DataFrame:
 def coverage_of(rows: pd.DataFrame, level: float) -> Finding:
     """P(E) >= 1 - delta in every cell, by exact binomial intervals."""
     cells = list(rows.groupby(CELL))
-    nan = float("nan")
-    comparisons, delta = [], float(rows["delta"].iloc[0]) if len(rows) else nan
+    comparisons, delta, nan = [], float(rows["delta"].min()), float("nan")
     for name, cell in cells:
         k, n = int((cell["conf_ratio_max"] > 1.0).sum()), len(cell)
         low, high = stats.binomial(k, n, level / len(cells))
@@ -109,8 +108,7 @@ def budget(tables: Tables, level: float) -> Finding:
     rows = last(tables)
     rows = rows[rows["cap"]]
     evaded = int((rows["follower"] == "evader").sum())
-    compare = compared(rows["labels"], rows["B"], rows["T"] + 1)
-    return within(compare, f"{len(rows)} runs, {evaded} of them under evader")
+    return within(compared(rows["labels"], rows["B"]), f"{len(rows)} runs, {evaded} of them under evader")
 
 
 def peeking_of(rows: pd.DataFrame) -> Finding:

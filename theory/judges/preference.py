@@ -26,7 +26,7 @@ FLIPPED = 0.25
 
 
 def agrees(*checks: str, tolerance: float = TOLERANCE) -> Callable[[Tables, float], Finding]:
-    """Judge of certificates: the largest relative error of each named check is below ``tolerance``."""
+    """Judge of certificates: the relative error of every instance of each named check is at most ``tolerance``."""
 
     def judge(tables: Tables, level: float) -> Finding:
         rows = tables["preference_certificates"]
@@ -201,7 +201,7 @@ def buying(gate: str) -> Callable[[Tables, float], Finding]:
     """S9's judge: DPO on labels bought through ``gate`` is more accurate than self-annotation at every budget.
 
     After the last round, paired over replications, at the true labels that the gate really used (column
-    ``gain``, ``studies_preference_rounds``).
+    ``gain``, ``studies.preference_rounds``).
     """
 
     def judge(tables: Tables, level: float) -> Finding:

@@ -136,15 +136,14 @@ def stated_free(tables: Tables, level: float) -> Finding:
     """B9b: with one beta-free c the stated form is violated at small beta on the hard instance."""
     cells = list(final(tables["witness"]).groupby(["T", "d", "B"]))
     count = sum(cell["gate"].nunique() for _, cell in cells)
-    worst, notes = None, []
+    found, notes = [], []
     for (T, d, B), cell in cells:
-        stated, low, gate = _witness(cell, level / count)
-        notes.append(f"T={T} d={d} B={B}: stated <= {stated:.0f}, floor {low:.0f}, best gate {gate[0]} {gate[1]:.0f}")
-        if worst is None or gate[1] / stated > worst[1] / worst[4]:
-            worst = (*gate, stated)
-    if worst is None:
+        stated, floor, gate = _witness(cell, level / count)
+        found.append((*gate, stated))
+        notes.append(f"T={T} d={d} B={B}: stated <= {stated:.0f}, floor {floor:.0f}, best gate {gate[0]} {gate[1]:.0f}")
+    if not found:
         return nothing("no run to judge")
-    _, mean, low, high, stated = worst
+    _, mean, low, high, stated = max(found, key=lambda f: f[1] / f[4])
     outcome = FAIL if low > stated else (PASS if high <= stated else INCONCLUSIVE)
     return Finding(mean, stated, outcome, low, high, count, "witness " + "; ".join(notes))
 
