@@ -64,6 +64,11 @@ def numbers(text: str) -> tuple[str, ...]:
         return (f"({text} * 2)", f"({text} + 0.25)") if float(text) else (f"({text} + 0.25)",)
 
 
+def line_before(token: tokenize.TokenInfo) -> str:
+    """The text of a token's line up to it."""
+    return token.line[: token.start[1]]
+
+
 def faults(file: Path) -> list[Fault]:
     """Every fault of a file whose text still compiles."""
     found = []
@@ -74,6 +79,8 @@ def faults(file: Path) -> list[Fault]:
             options = numbers(token.string)
         if token.string in ("*", "**") and last in ("(", ",", "[", "{"):
             options = ()  # an unpacking
+        if token.string in ("True", "False") and line_before(token).endswith("strict="):
+            options = ()  # zip's guard against a mistake elsewhere
         last = token.string
         found += [Fault(file, *token.start, token.string, o) for o in options]
     return [f for f in found if compiles(f)]

@@ -5,6 +5,7 @@ import pandas as pd
 import pytest
 
 from paper_repro import reference
+from theory import stats
 from theory.judges import llm as claims
 from theory.ledger import FAIL, INCONCLUSIVE, PASS
 
@@ -104,6 +105,157 @@ def test_shorter_horizons_are_for_comparison_only():
     long = runs(curve({}), FLAT.get)
     short = long.assign(T=500, mistakes=1.0)
     assert claims.frozen(dict(llm_runs=pd.concat([long, short])))["T"].unique().tolist() == [5000]
+
+
+def made(**columns):
+    """Rows of ``llm_runs`` by hand; a column is a value for all or a list."""
+    n = max([len(v) for v in columns.values() if isinstance(v, list)], default=1)
+    usual = dict(
+        data="a", mode="frozen", stream="iid", gate="random", B=100, T=9, seed=0, replication=0, labels=100,
+        mistakes=5.0,
+    ) | {claims.HEAD: 0.5}  # fmt: skip
+    return pd.DataFrame({k: v if isinstance(v, list) else [v] * n for k, v in (usual | columns).items()})
+
+
+def test_frozen_runs_of_each_sets_longest_horizon():
+    table = made(data=["a", "a", "b", "a"], T=[5, 9, 5, 20], mode=["frozen"] * 3 + ["finetune"])
+    assert claims.frozen(dict(llm_runs=table)).index.tolist() == [1, 2]
+
+
+def test_labels_of_random_are_interpolated_and_clipped():
+    own = made(labels=[1000, 0, 100], **{claims.HEAD: [0.7, 0.1, 0.5]})
+    assert claims.labels_of_random(own, 0.6) == pytest.approx(100 * 10**0.5)
+    assert claims.labels_of_random(own, 0.3) == pytest.approx(10.0)  # no label counts as one
+    assert claims.labels_of_random(own, 0.0) == pytest.approx(1.0) and claims.labels_of_random(
+        own, 0.9
+    ) == pytest.approx(1000)
+    falls = made(labels=[10, 100, 1000], **{claims.HEAD: [0.5, 0.4, 0.7]})
+    assert claims.labels_of_random(falls, 0.6) == pytest.approx(100 * 10**0.5)
+
+
+def own_and_random():
+    head = claims.HEAD
+    base = made(gate=["random", "all"], labels=[10, 1000], **{head: [0.5, 0.7]})
+    return pd.concat([base, made(gate=["g", "g"], labels=[50, 0], **{head: [0.6, 0.5]})])
+
+
+def test_label_ratios_are_means_of_logarithms_over_budgets():
+    ratios = claims.label_ratios(own_and_random(), "g")
+    assert ratios == pytest.approx([(np.log(50 / 100) + np.log(1 / 10)) / 2])
+    assert len(claims.label_ratios(own_and_random()[lambda t: t["gate"] != "all"], "g")) == 0
+    assert len(claims.label_ratios(own_and_random(), "missing")) == 0
+    two = pd.concat([own_and_random(), own_and_random().assign(replication=1)])
+    assert len(claims.label_ratios(two, "g")) == 2
+
+
+def test_geometric_means_and_their_intervals():
+    want = np.exp(stats.student([0.0, 1.0], 0.1))
+    assert claims.geometric(np.array([0.0, 1.0]), 0.1) == pytest.approx(tuple(want))
+    assert claims.geometric(np.array([0.0]), 0.1) == (1.0, 0.0, np.inf)
+
+
+def levels(monkeypatch):
+    seen = []
+    student = stats.student
+    monkeypatch.setattr(stats, "student", lambda x, level: seen.append(level) or student(x, level))
+    return seen
+
+
+def test_levels_are_shared_over_comparisons(monkeypatch):
+    seen = levels(monkeypatch)
+    table = runs(curve({}), FLAT.get)
+    two = dict(llm_runs=pd.concat([table, table.assign(data="b")]))
+    found = claims.saves(two, LEVEL)
+    assert found.n == 4 and seen == [LEVEL / 4] * 4
+    seen.clear()
+    found = claims.fewest_mistakes("iid")(two, LEVEL)
+    assert found.n == 6 and seen == pytest.approx([LEVEL / (6 * 4)] * 24)
+    seen.clear()
+    found = claims.width_fails(two, LEVEL)
+    assert found.n == 2 and seen == [LEVEL / 2] * 2
+
+
+def test_mistakes_are_paired_and_the_best_rival_counts():
+    replications = [r for r in range(3) for _ in range(4)]
+    gates = ["llf_self_paced", "random", "margin", "all"] * 3
+    mistakes = [m * (1 + r) for r in range(3) for m in (8.0, 10.0, 4.0, 1.0)]
+    table = made(gate=gates, replication=replications, mistakes=mistakes)
+    assert claims.paired_ratio(table, "llf_self_paced", "random", LEVEL) == pytest.approx((0.8,) * 3)
+    found = claims.fewest_mistakes("iid")(dict(llm_runs=table), LEVEL)
+    assert (found.measured, found.n, found.outcome) == (pytest.approx(2.0), 1, FAIL)
+    assert found.detail.startswith("worst: a B=100: llf_self_paced/margin.")
+    assert np.isnan(claims.paired_ratio(table, "llf_self_paced", "width", LEVEL)[0])
+    apart = table[(table["gate"] == "random") ^ (table["replication"] == 0)]
+    assert claims.paired_ratio(apart[apart["gate"] != "margin"], "llf_self_paced", "random", LEVEL)[1:] == (
+        -np.inf,
+        np.inf,
+    )
+    alone = claims.fewest_mistakes("iid")(dict(llm_runs=table[table["gate"] == "llf_self_paced"]), LEVEL)
+    assert (alone.outcome, alone.n) == (INCONCLUSIVE, 0)
+
+
+def test_cells_are_shown_by_falling_ratio():
+    tables = [
+        made(gate=["llf_self_paced", "random"], mistakes=[m, 10.0], B=B) for m, B in ((5.0, 1), (9.0, 2), (7.0, 3))
+    ]
+    text = claims.fewest_mistakes("iid")(dict(llm_runs=pd.concat(tables)), LEVEL).detail
+    assert text.index("B=2: ") < text.rindex("B=3: ") < text.rindex("B=1: ")
+
+
+def test_the_width_gates_loss_is_in_points():
+    head = claims.HEAD
+    table = made(gate=["width", "random"] * 2, replication=[0, 0, 1, 1], **{head: [0.4, 0.5, 0.5, 0.6]})
+    other = made(gate=["width", "margin"], **{head: [0.9, 0.1]}, stream="drift")
+    found = claims.width_fails(dict(llm_runs=pd.concat([table, other])), LEVEL)
+    assert found.measured == pytest.approx(-10.0) and found.bound == 0.0
+    none = claims.width_fails(dict(llm_runs=made(gate="width")), LEVEL)
+    assert none.outcome == INCONCLUSIVE and none.n == 0
+
+
+def both_modes(orders, cells=1):
+    frames = [
+        made(gate=list("abcd")[: len(order)], mistakes=[float(x) for x in order], mode=mode, replication=r)
+        for r in range(cells)
+        for mode, order in zip(("frozen", "finetune"), orders, strict=True)
+    ]
+    return dict(llm_runs=pd.concat(frames))
+
+
+def test_tau_and_hoeffdings_interval():
+    found = claims.order_agreement(both_modes([(1, 2, 3), (1, 3, 2)], cells=200), LEVEL)
+    half = np.sqrt(2 * np.log(2 / LEVEL) / 200)
+    assert (found.measured, found.low, found.high) == pytest.approx((1 / 3, 1 / 3 - half, 1 / 3 + half))
+    assert found.outcome == PASS and "mean tau of 200 streams, 3.0 gates each" in found.detail and found.bound == 0.0
+    one = claims.order_agreement(both_modes([(1, 2, 3, 4), (1, 2, 3, 4)]), LEVEL)
+    assert (one.measured, one.low, one.high, one.outcome) == (1.0, -1.0, 1.0, INCONCLUSIVE)
+    for silent in (both_modes([(1, 2), (1, 2)]), dict(llm_runs=made(gate=["a", "b", "c"]))):
+        found = claims.order_agreement(silent, LEVEL)
+        assert (found.outcome, found.n, found.bound) == (INCONCLUSIVE, 0, 0.0)
+
+
+@pytest.mark.parametrize(("gate", "outcome"), [(5.0, PASS), (5.001, FAIL)])
+def test_overhead_at_a_twentieth_in_every_tuned_run(gate, outcome):
+    times = pd.DataFrame(dict(mode=["finetune"] * 2 + ["frozen"], seconds_gate=[1.0, gate, 99.0], seconds_total=100.0))
+    found = claims.overhead(dict(llm_times=times), LEVEL)
+    assert (found.outcome, found.measured, found.bound, found.n) == (outcome, gate / 100, 0.05, 2)
+    none = claims.overhead(dict(llm_times=times[2:]), LEVEL)
+    assert (none.outcome, none.bound, none.n) == (INCONCLUSIVE, 0.05, 0)
+
+
+def test_labels_to_reach_a_share_of_the_accuracy_with_every_label():
+    head = claims.HEAD
+    frames = [made(gate="all", replication=r, labels=1000, **{head: 1.0}) for r in range(3)]
+    for r, top in enumerate((0.8, 0.7, 0.5)):
+        frames.append(made(gate="g", replication=r, labels=[10, 1000], **{head: [0.4, top]}))
+    frames.append(made(gate="g", replication=9, labels=[10, 1000], **{head: [0.4, 0.9]}))  # without its "all"
+    row = claims.needed_labels(pd.concat(frames), shares=(0.6,)).iloc[0]
+    low, high = 10 * 100 ** (0.2 / 0.4), 10 * 100 ** (0.2 / 0.3)
+    assert row[["labels", "least", "most"]].tolist() == pytest.approx([(low + high) / 2, low, high])
+    assert (row["reached"], row["of"], row["share"], row["gate"]) == (2, 3, 0.6, "g")
+    assert claims.needed_labels(pd.concat(frames))["share"].tolist() == [0.9, 0.95, 0.99]
+    own = made(labels=[1000, 0], **{head: [0.8, 0.2]})
+    assert claims.crossing(own, 0.5) == pytest.approx(1000**0.5) and claims.crossing(own, 0.8) == pytest.approx(1000)
+    assert np.isnan(claims.crossing(own, 0.801))
 
 
 def test_the_shipped_runs_are_judged_and_their_origin_is_told():

@@ -35,27 +35,6 @@ def test_one_replication_has_no_interval():
     assert stats.slope(np.array([1.0, 2.0]), np.array([[1.0, 2.0]]), 0.05)[1:] == (-np.inf, np.inf)
 
 
-@given(st.floats(-1.0, 1.5), st.floats(0.1, 10.0))
-def test_property_slope_recovers_a_power(power, scale):
-    x = np.array([10.0, 20.0, 40.0, 80.0])
-    curves = scale * x**power * np.ones((5, 1))
-    estimate, low, high = stats.slope(x, curves, 0.01)
-    assert estimate == pytest.approx(power, abs=1e-9)
-    assert low <= estimate <= high
-
-
-def test_slope_interval_covers():
-    """Of 60 samples of a noisy T^{1/2} curve, a 95 % interval misses the truth in few."""
-    rng = np.random.default_rng(0)
-    x = np.array([100.0, 200.0, 400.0, 800.0])
-    missed = 0
-    for _ in range(60):
-        curves = np.sqrt(x) * rng.lognormal(0.0, 0.2, size=(16, 1)) * rng.lognormal(0.0, 0.1, size=(16, 4))
-        _, low, high = stats.slope(x, curves, 0.05)
-        missed += not low <= 0.5 <= high
-    assert missed <= 9
-
-
 def test_two_replications_have_an_interval():
     t = scipy_stats.t.ppf(0.975, 1)
     assert stats.student([1.0, 3.0], 0.05) == pytest.approx((2.0, 2.0 - t, 2.0 + t))
@@ -95,3 +74,24 @@ def test_curves_and_slope_weights():
     weights = stats.slope_weights(np.array([1.0, 10.0, 100.0]))
     assert weights @ np.log([5.0, 50.0, 500.0]) == pytest.approx(1.0) and weights.sum() == pytest.approx(0.0)
     assert weights.tolist() == pytest.approx((np.array([-1.0, 0.0, 1.0]) / (2.0 * np.log(10.0))).tolist())
+
+
+@given(st.floats(-1.0, 1.5), st.floats(0.1, 10.0))
+def test_property_slope_recovers_a_power(power, scale):
+    x = np.array([10.0, 20.0, 40.0, 80.0])
+    curves = scale * x**power * np.ones((5, 1))
+    estimate, low, high = stats.slope(x, curves, 0.01)
+    assert estimate == pytest.approx(power, abs=1e-9)
+    assert low <= estimate <= high
+
+
+def test_slope_interval_covers():
+    """Of 60 samples of a noisy T^{1/2} curve, a 95 % interval misses the truth in few."""
+    rng = np.random.default_rng(0)
+    x = np.array([100.0, 200.0, 400.0, 800.0])
+    missed = 0
+    for _ in range(60):
+        curves = np.sqrt(x) * rng.lognormal(0.0, 0.2, size=(16, 1)) * rng.lognormal(0.0, 0.1, size=(16, 4))
+        _, low, high = stats.slope(x, curves, 0.05)
+        missed += not low <= 0.5 <= high
+    assert missed <= 9
