@@ -21,9 +21,10 @@ def gate_curves(rows: pd.DataFrame, gate: str) -> tuple[np.ndarray, np.ndarray]:
 
 
 def needed(labels: np.ndarray, regret: np.ndarray, target: float) -> float:
-    """Labels at which the mean curve first falls to ``target``: log-log interpolation.
+    """Labels at which a mean curve (labels and regret, (points,)) first falls to ``target``; NaN if it never does.
 
-    Clipped to the smallest measured number of labels, which only understates a gate's savings.
+    Log-log interpolation between measured budgets, clipped to the smallest measured number of labels,
+    which only understates a gate's savings.
     """
     order = np.argsort(labels)
     x, y = np.log(np.maximum(labels[order], 1.0)), np.log(np.maximum(regret[order], 1e-12))
@@ -32,14 +33,18 @@ def needed(labels: np.ndarray, regret: np.ndarray, target: float) -> float:
     i = int(np.argmax(y <= goal))
     if y[i] > goal:
         return np.nan
-    if i == 0 or y[i - 1] == y[i]:
+    if i == 0:
         return float(np.exp(x[i]))
     share = (y[i - 1] - goal) / (y[i - 1] - y[i])
     return float(np.exp(x[i - 1] + share * (x[i] - x[i - 1])))
 
 
 def saving(rows: pd.DataFrame, gate: str, control: str, level: float) -> tuple[float, float, float]:
-    """Ratio of labels needed, gate over control, at the lowest mean regret that both reach."""
+    """Ratio of labels needed, gate over control, at the lowest mean regret that both reach, with its interval.
+
+    rows: final rows of one context.  Replications are resampled together, since they share prompts and
+    noise.  (NaN, -inf, inf) with fewer than two replications.
+    """
     (la, ra), (lb, rb) = gate_curves(rows, gate), gate_curves(rows, control)
 
     def log_ratio(pick: np.ndarray) -> float:
