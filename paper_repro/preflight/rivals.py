@@ -68,8 +68,8 @@ def ranking(b: Bench) -> Outcome:
     b.kept["pairs"] = judges.differences(places, PLUGIN, "regret", b.level)
     ranked = table.dropna(subset=["rank"])
     mine = ranked[ranked["gate"] == PLUGIN].iloc[0]
-    wide = places.pivot_table(index=[*judges.PAIR, "arena"], columns="gate", values="regret").rank(axis=1)
-    gap = (wide[PLUGIN] - wide["random"]).groupby(level=judges.PAIR).mean().to_numpy(float)
+    wide = places.pivot_table(index=[*stats.PAIR, "arena"], columns="gate", values="regret").rank(axis=1)
+    gap = (wide[PLUGIN] - wide["random"]).groupby(level=stats.PAIR).mean().to_numpy(float)
     found = all_of([("rank - rank of random", *stats.student(gap, b.level))], 0.0, "below")
     alone = [_rank_outcome(gap, wide, s, b.level) for s in b.sets]
     place = 1 + int((ranked["rank"] < mine["rank"]).sum())
@@ -81,7 +81,7 @@ def ranking(b: Bench) -> Outcome:
 
 
 def _rank_outcome(gap: np.ndarray, wide: pd.DataFrame, seed: int, level: float) -> str:
-    seeds = (wide[PLUGIN] - wide["random"]).groupby(level=judges.PAIR).mean().index.get_level_values("seed")
+    seeds = (wide[PLUGIN] - wide["random"]).groupby(level=stats.PAIR).mean().index.get_level_values("seed")
     return all_of([("", *stats.student(gap[seeds == seed], level))], 0.0, "below").outcome
 
 

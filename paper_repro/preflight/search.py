@@ -12,10 +12,10 @@ from paper_repro.preflight.signals import claim_of, claims, record
 from sim import engine, table
 from sim.runlog import RunLog
 from sim.spec import GateSpec, RunSpec
-from theory import stats
-from theory.falsify import search, space
-from theory.falsify.space import Judged, Target
-from theory.ledger import FAIL, INCONCLUSIVE, PASS
+from theory import inequalities, stats
+from theory.falsify import search
+from theory.falsify.space import Target
+from theory.ledger import FAIL, INCONCLUSIVE, PASS, compared
 
 MANY, FRESH = 10**9, 1000  # evaluations (the seconds end a search); seed sets that no search has seen
 ROUNDS, CONFIRM = 300, 10
@@ -29,14 +29,15 @@ def summary(spec: RunSpec) -> str:
     return f"{text} seed={spec.seed}"
 
 
-def labels(rows: pd.DataFrame) -> Judged:
+def labels(rows: pd.DataFrame) -> pd.DataFrame:
     """Labels against B."""
-    return rows["labels"].astype(float), rows["B"].astype(float), rows["T"] + 1.0
+    return compared(rows["labels"], rows["B"], rows["T"] + 1.0)
 
 
-def against_random(rows: pd.DataFrame) -> Judged:
+def against_random(rows: pd.DataFrame) -> pd.DataFrame:
     """Mean regret against random's (column ``rival``) with the same budget, prompts and noise, plus S L."""
-    return rows["regret"], rows["rival"] + rows["S"] * rows["L"], rows["S"] * rows["L"] * rows["T"]
+    scale = rows["S"] * rows["L"]
+    return compared(rows["regret"], rows["rival"] + scale, scale * rows["T"])
 
 
 def longest(b: Bench) -> int:
@@ -80,7 +81,7 @@ def falsified(b: Bench) -> Outcome:
     """No instance is found in which it exceeds its budget, or its claimed latency on E."""
     targets = [("budget", Target("labels <= B", labels, b.uncapped, FINAL, rounds=longest(b)))]
     if claim_of(b.source) is not None:
-        targets.append(("latency", Target("regret <= latency()", space.latency, b.gate, EVERY, rounds=60)))
+        targets.append(("latency", Target("regret <= latency()", inequalities.latency, b.gate, EVERY, rounds=60)))
     said, worst = [], 0.0
     broken = False
     for name, target in targets:
