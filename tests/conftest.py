@@ -4,7 +4,9 @@ from importlib.util import find_spec
 
 import pytest
 from hypothesis import HealthCheck, settings
+from typer.testing import CliRunner
 
+from paper_repro import cli
 from sim import engine
 from sim.spec import FollowerSpec, GateSpec, LearnerSpec, RecordSpec, RunSpec, StreamSpec
 
@@ -32,6 +34,14 @@ def compiled():
     engine.play(RunSpec(T=4))
     engine.play(digits_spec("always", T=4))
     return engine.play
+
+
+def invoke(*words):
+    """The command line in this process: ``exit_code``, ``stdout``, ``stderr``; an exception that it lets out is raised.
+
+    A process of its own costs seconds of imports; it is for what only a process has (signals, warnings, the shell).
+    """
+    return CliRunner().invoke(cli.app, words, prog_name="paper-repro", catch_exceptions=False)
 
 
 def digits_spec(gate, T=40, **kwargs):

@@ -29,7 +29,7 @@ TALKS = "def latency(game, purse, signal):\n    return {}signal.latency\n"
 CHEATER = "def query(game, purse, signal):\n    return purse.left > 0 and signal.surprise > game.sigma\n"
 FRAMES = """
 import sys
-from sim import rounds
+from sim.rules import rounds
 class Gate:
     def __init__(self, game):
         self.game = game
