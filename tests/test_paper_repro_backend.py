@@ -68,16 +68,8 @@ class Cluster:
 
     def join(self, root=ROOT, threads=1, permits=None):
         """One more worker, without a nanny: once killed it stays dead.  With permits its runs wait for them."""
-        words = (
-            "--nthreads",
-            str(threads),
-            "--no-nanny",
-            "--no-dashboard",
-            "--local-directory",
-            str(self.folder),
-            "--preload",
-            "permits",
-        )
+        words = ("--nthreads", str(threads), "--no-nanny", "--no-dashboard", "--preload", "permits")
+        words += ("--local-directory", str(self.folder))
         wait = {} if permits is None else permits.environment
         self.workers.append(self.start("dask", "worker", self.address, *words, root=root, **wait))
         return self
@@ -122,6 +114,14 @@ def mortal(tmp_path):
     cluster = Cluster(folder)
     yield cluster
     cluster.kill()
+
+
+@pytest.fixture
+def interruptible():
+    """Programs that are started obey Ctrl-C, also where the tests run in a shell's background, which ignores it."""
+    before = signal.signal(signal.SIGINT, signal.default_int_handler)
+    yield
+    signal.signal(signal.SIGINT, before)
 
 
 @pytest.fixture
@@ -181,7 +181,7 @@ def test_two_workers_give_the_bytes_of_one_thread_and_one_of_them_may_die(local,
 
 
 @cluster_only
-def test_ctrl_c_and_a_dead_cluster_keep_what_is_done(local, mortal, permits, tmp_path):
+def test_ctrl_c_and_a_dead_cluster_keep_what_is_done(interruptible, local, mortal, permits, tmp_path):
     """Both come while a run that was begun waits for its permit, so that the command cannot have ended before."""
     out, cluster = tmp_path / "out", mortal.join(permits=permits)
     words = sweep(*PLAYED, out=out, backend="dask", scheduler=cluster.address)
