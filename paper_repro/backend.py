@@ -13,7 +13,7 @@ import logging
 import platform
 import time
 from collections.abc import Callable, Iterator, Sequence
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, Literal
@@ -90,7 +90,8 @@ def connect(place: Where) -> Iterator[Each]:
         _examine(client, place.scheduler)
         yield functools.partial(_each_there, client)
     finally:
-        client.close(timeout=CONNECT)
+        with suppress(TimeoutError):  # a slow farewell must not hide how the work ended
+            client.close(timeout=CONNECT)
 
 
 def _numbered(index: int, function: Callable[..., Any], args: tuple[Any, ...]) -> tuple[int, Any]:
@@ -178,9 +179,7 @@ def _each_there(client: Any, function: Callable[..., Any], work: Work, here: str
         if future.status == "error":
             raise _explained(result[1])
         if future.status != "finished":
-            raise ClusterError(
-                "the cluster is gone; what was finished is kept, and the same command goes on from there"
-            )
+            raise ClusterError(GONE)
         yield numbers[future.key], result
 
 

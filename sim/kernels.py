@@ -59,7 +59,11 @@ def _rules() -> dict[types.FunctionType, str]:
 
 
 _COPIED = {"numbers": _NUMBERS, "arrays": _ARRAYS}
-_OPTIONS = {"numbers": dict(forceinline=True, **_BORROW), "arrays": dict(forceinline=True), "called": dict(forceinline=False)}
+_OPTIONS = {
+    "numbers": dict(forceinline=True, **_BORROW),
+    "arrays": dict(forceinline=True),
+    "called": dict(forceinline=False),
+}
 KNOWN = _rules()
 for _rule, _how in KNOWN.items():
     register_jitable(**_OPTIONS[_how])(_rule)

@@ -294,6 +294,23 @@ def test_pieces_wait_for_new_workers_and_one_that_kills_its_workers_is_given_up(
             list(each(os._exit, [(1,)], "threads"))
 
 
+class Slow:
+    """A client that does not get rid of its scheduler in time."""
+
+    def close(self, timeout):
+        raise TimeoutError(f"timed out after {timeout} s.")
+
+
+def test_a_slow_farewell_does_not_hide_how_the_work_ended(monkeypatch):
+    monkeypatch.setattr(backend, "_client", lambda scheduler: Slow())
+    monkeypatch.setattr(backend, "_examine", lambda client, scheduler: None)
+    place = backend.Where(scheduler="127.0.0.1:1")
+    with backend.connect(place):
+        pass
+    with pytest.raises(KeyboardInterrupt), backend.connect(place):
+        raise KeyboardInterrupt
+
+
 def test_without_dask_the_extra_is_named(monkeypatch):
     monkeypatch.setitem(sys.modules, "distributed", None)
     with (
