@@ -43,12 +43,12 @@ def profiled(work: Callable[[], Any]) -> tuple[Any, float, list[tuple[str, float
 
 def figures(made, results) -> list[tuple[str, float]]:
     """CPU seconds of every figure, drawn and saved."""
-    from figures.gallery import FAMILIES, save
+    from paper_repro import drawing
 
     spent = []
     for name in made.figures:
         start = time.process_time()
-        save(FAMILIES[name].draw(results.tables), results.out / "figures", name)
+        drawing.write([name], results.tables, results.out / "figures")
         spent.append((name, time.process_time() - start))
     return spent
 

@@ -1,4 +1,7 @@
-"""Family 7: does the confidence ellipsoid hold the truth, and does a radius far too small lose it?"""
+"""Does the confidence ellipsoid hold the true parameter, and does one with a far too small radius lose it?
+
+The ellipsoid holds the truth where the distance of the estimate, in units of the radius, stays below 1.
+"""
 
 import pandas as pd
 from matplotlib.axes import Axes
@@ -9,6 +12,12 @@ from figures import style
 from figures.tables import Tables, exact_share, require, some
 
 NAME = "f7_coverage"
+TITLE = "Coverage of the confidence ellipsoid"
+CAPTION = (
+    "Left: distance of the estimate from the truth in units of the radius, quantiles over the runs of all gates, "
+    "by follower. Right: share of runs that never left the ellipsoid up to round t, with exact binomial intervals: "
+    "the cell that covers least under the radius of theory, and the control whose radius is far too small."
+)
 NEEDS = {
     "coverage": (
         "follower", "context", "gate", "leader", "feedback", "radius_mode", "seed", "replication", "t", "delta",
@@ -36,7 +45,7 @@ def draw(tables: Tables) -> Figure:
     shares = _shares(ax, runs, scaled)
     names = [style.line(label, style.GUIDE, line) for label, _, line in LEVELS]
     names.append(style.line("1: the truth leaves the ellipsoid", "black", width=1))
-    figure.legend(handles=names + shares, loc="outside lower center", ncols=2, fontsize=style.SMALL, frameon=False)
+    style.legend_foot(figure, names + shares, 2)
     return figure
 
 

@@ -1,4 +1,4 @@
-"""Family 19: what a randomised gate is worth over a deterministic one against the evader."""
+"""What a gate that draws lots is worth over a deterministic one, against a follower that evades its threshold."""
 
 import pandas as pd
 from matplotlib.artist import Artist
@@ -10,6 +10,14 @@ from figures import style
 from figures.tables import Tables, require, summary
 
 NAME = "f19_determinism"
+TITLE = "The price of determinism"
+CAPTION = (
+    "One round against the exact evader: best deterministic gate, any mixture (lines), and a threshold with blind "
+    "buying below it (dots), which is always optimal. Median and range over designs. Patience: what a label costs "
+    "the follower over what it is worth to the leader; a label at the widest vector is worth four rounds of the "
+    "largest damage. Bottom right: simulated regret under the evader; random and prefix have their split gate's "
+    "labels."
+)
 NEEDS = {
     "determinism": (
         "seed", "design", "labels", "patience", "beta", "pure", "split", "mixed", "price", "blind", "threshold",
@@ -80,7 +88,4 @@ def _simulated(ax: Axes, played: pd.DataFrame) -> None:
 
 
 def _legend(ax: Axes, handles: list, columns: int = 2) -> None:
-    ax.legend(
-        handles=handles, loc="upper center", bbox_to_anchor=(0.5, -0.12), ncols=columns + (len(handles) > 4),
-        fontsize=style.SMALL, frameon=False,
-    )  # fmt: skip
+    style.legend_below(ax, handles, columns + (len(handles) > 4), drop=0.12)

@@ -1,4 +1,4 @@
-"""Family 8: real digits; held-out accuracy and mistakes on both clocks against labels bought."""
+"""Handwritten digits: held-out accuracy and mistakes against the labels that each gate bought."""
 
 import pandas as pd
 from matplotlib.figure import Figure
@@ -7,6 +7,11 @@ from figures import style
 from figures.tables import Tables, final, require, some, summary
 
 NAME = "f8_digits"
+TITLE = "Handwritten digits"
+CAPTION = (
+    "Held-out accuracy, mistakes over all rounds and mistakes over bought rounds against the labels really bought, "
+    "over permuted orders. Dotted: every label bought."
+)
 NEEDS = {
     "digits": ("gate", "B", "T", "seed", "replication", "t", "labels", "accuracy", "regret", "regret_queried"),
 }
@@ -31,8 +36,7 @@ def draw(tables: Tables) -> Figure:
         else:
             ax.set_ylim(*_range(means["mean"]))
         style.dress(ax, "mean labels bought (labels)", name, title)
-    handles = [*style.gate_handles(runs["gate"]), style.line("with every label bought", "black", ":")]
-    style.legend_right(figure, handles, "mean and 95 % interval")
+    style.legend_curves(figure, runs["gate"])
     return figure
 
 

@@ -1,4 +1,7 @@
-"""Family 21: digits; mistakes beyond those of the best fixed scorer against labels bought, on both clocks."""
+"""Handwritten digits: mistakes beyond those of the best fixed linear scorer, against labels bought.
+
+They are counted on two clocks: over all rounds, and over the rounds whose label was bought.
+"""
 
 import numpy as np
 from matplotlib.figure import Figure
@@ -7,6 +10,12 @@ from figures import style
 from figures.tables import Tables, require, summary
 
 NAME = "f21_digits_regret"
+TITLE = "Regret on digits against a certified scorer"
+CAPTION = (
+    "Online mistakes minus those of the best fixed linear scorer on the same rounds, on both clocks, for two norm "
+    "bounds. The certificate covers the scorer's mean logistic loss (value and gap in the titles), not its "
+    "mistakes; 0 is the scorer, and a gate may go below it."
+)
 NEEDS = {
     "digits_regret": (
         "gate", "B", "T", "seed", "replication", "labels", "norm_bound", "scorer", "loss", "gap", "regret_all",
@@ -32,8 +41,7 @@ def draw(tables: Tables) -> Figure:
             ax.axhline(0.0, color=style.GUIDE, linewidth=1.0)
             _limits(ax, means[["low", "high", "mean"]].to_numpy(dtype=float))
             style.dress(ax, "mean labels bought (labels)", f"mistakes beyond the scorer's, {clock}", _title(mine, norm))
-    handles = [*style.gate_handles(runs["gate"]), style.line("with every label bought", "black", ":")]
-    style.legend_right(figure, handles, "mean and 95 % interval")
+    style.legend_curves(figure, runs["gate"])
     return figure
 
 

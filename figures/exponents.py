@@ -1,4 +1,4 @@
-"""Family 2: measured exponents with their intervals beside the claimed values and bands."""
+"""How fast regret grows: fitted exponents with their intervals, beside the claimed values and bands."""
 
 import numpy as np
 import pandas as pd
@@ -11,6 +11,8 @@ from figures import style
 from figures.tables import Tables, require, some
 
 NAME = "f2_exponents"
+TITLE = "Measured exponents against the claimed ones"
+CAPTION = "Slopes of log-log fits of the regret with their intervals, beside the claimed value (black bar) and band."
 NEEDS = {
     "exponents": (
         "quantity", "label", "estimate", "low", "high", "claimed", "claimed_low", "claimed_high", "relation", "claim",
@@ -43,7 +45,7 @@ def draw(tables: Tables) -> Figure:
         Patch(color="#CFE3F1", label="claimed band (open to the left: at most)"),
         style.line("claimed value", "black"),
     ]
-    figure.legend(handles=handles, loc="outside lower center", ncols=2, fontsize=style.SMALL, frameon=False)
+    style.legend_foot(figure, handles, 2)
     return figure
 
 

@@ -1,4 +1,4 @@
-"""Family 6: every gate against every follower, and the labels that the evader lets each gate buy."""
+"""Every gate against every follower, and the labels that each gate buys when the follower evades it."""
 
 import numpy as np
 import pandas as pd
@@ -10,6 +10,11 @@ from figures import style
 from figures.tables import Tables, final, require, some, summary
 
 NAME = "f6_followers"
+TITLE = "Every gate against every follower"
+CAPTION = (
+    "Left: mean regret over that of the follower's best gate. Right: labels bought under the evader, with the "
+    "budget dashed."
+)
 NEEDS = {
     "followers": ("follower", "gate", "beta", "B", "T", "seed", "replication", "t", "regret", "labels"),
 }
@@ -24,8 +29,7 @@ def draw(tables: Tables) -> Figure:
     some(runs, NAME, "followers", f"final round at beta = {BETA}")
     regret = summary(runs, ["gate", "follower"], "regret").pivot(index="gate", columns="follower", values="mean")
     gates = style.gate_order(regret.index)
-    known = [f for f in style.FOLLOWERS if f in regret.columns]
-    regret = regret.loc[gates, known + sorted(set(regret.columns) - set(known))]
+    regret = regret.loc[gates, style.ordered(regret.columns, style.FOLLOWERS)]
     figure = style.blank(15, 2.6 + 0.46 * len(gates))
     left, right = figure.subplots(1, 2, width_ratios=(1.5, 1))
     _heat(figure, left, regret)
@@ -43,7 +47,7 @@ def _heat(figure: Figure, ax: Axes, regret: pd.DataFrame) -> None:
         if np.isfinite(value):
             colour = "white" if norm(value) > 0.45 else "black"
             ax.text(j, i, f"{value:.2f}", ha="center", va="center", color=colour, fontsize=style.SMALL)
-    names = [style.FOLLOWERS[f].label if f in style.FOLLOWERS else f for f in regret.columns]
+    names = [style.look_of(f, style.FOLLOWERS).label for f in regret.columns]
     ax.set_xticks(range(len(names)), [f"{n}\n(best: {b:.3g})" for n, b in zip(names, best, strict=True)])
     ax.set_yticks(range(len(regret)), [style.gate_look(g).label for g in regret.index])
     title = f"regret relative to the best gate, β = {BETA}"

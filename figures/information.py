@@ -1,4 +1,4 @@
-"""Family 20: the share of the optimal information that each gate bought."""
+"""How much of the information that the best choice of B labels holds each gate bought."""
 
 from itertools import product
 
@@ -10,22 +10,19 @@ from figures import style
 from figures.tables import Tables, require, summary
 
 NAME = "f20_information"
+TITLE = "Share of the optimal information"
+CAPTION = (
+    "Information bought over that of the best B labels in hindsight (D-optimal, certified) on the vectors that the "
+    "run itself met; ticks: over the best labels as many as it bought. Dashed: random; dotted: prefix."
+)
 NEEDS = {"information": ("context", "gate", "beta", "seed", "replication", "labels", "share", "share_labels")}
-CONTEXTS = {
-    "isotropic": "isotropic",
-    "power_law": "power-law spectrum",
-    "zipf": "Zipf clusters",
-    "shift": "domain shift",
-    "free": "ball follower",
-}
 CONTROLS = {"random": "--", "prefix": ":"}
 
 
 def draw(tables: Tables) -> Figure:
     """A dot plot of gates, a column a context and a row a budget ratio."""
     (runs,) = require(tables, NAME, NEEDS)
-    contexts = [c for c in CONTEXTS if (runs["context"] == c).any()]
-    contexts += sorted(set(runs["context"]) - set(contexts))
+    contexts = style.ordered(runs["context"], style.CONTEXTS)
     betas = sorted(runs["beta"].unique())
     gates = style.gate_order(runs["gate"])
     figure = style.blank(3.6 + 3.2 * len(contexts), 1.6 + (1.0 + 0.33 * len(gates)) * len(betas))
@@ -33,7 +30,8 @@ def draw(tables: Tables) -> Figure:
     for (i, beta), (j, context) in product(enumerate(betas), enumerate(contexts)):
         ax = axes[i, j]
         _panel(ax, runs[(runs["beta"] == beta) & (runs["context"] == context)], gates)
-        style.dress(ax, "share of the optimal information", "gate", f"{CONTEXTS.get(context, context)}, β = {beta:g}")
+        title = f"{style.CONTEXTS.get(context, context)}, β = {beta:g}"
+        style.dress(ax, "share of the optimal information", "gate", title)
         ax.tick_params(labelbottom=True)
     axes[0, 0].set_xlim(-0.03, 1.03)
     axes[0, 0].set_yticks(range(len(gates)), [style.gate_look(g).label for g in gates])
@@ -44,7 +42,7 @@ def draw(tables: Tables) -> Figure:
         style.line("random", style.gate_look("random").colour, "--"),
         style.line("prefix", style.gate_look("prefix").colour, ":"),
     ]
-    figure.legend(handles=handles, loc="outside lower center", ncols=4, fontsize=style.SMALL, frameon=False)
+    style.legend_foot(figure, handles, 4)
     return figure
 
 

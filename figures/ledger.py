@@ -1,4 +1,4 @@
-"""Family 9: the ledger at a glance, each claim's measured value over its bound and its verdict."""
+"""Every claim at a glance: its measured value over its bound, and its verdict."""
 
 import textwrap
 
@@ -11,6 +11,11 @@ from figures import style
 from figures.tables import Tables, require
 
 NAME = "f9_ledger"
+TITLE = "The ledger"
+CAPTION = (
+    "Measured value over bound of each claim (the line marks 1), with its verdict. Claims without a finite ratio "
+    "are marked at the left."
+)
 NEEDS = {"verdicts": ("id", "statement", "tightness", "verdict", "expected")}
 VERDICTS = {
     "PASS": (style.GOOD, "o"),
@@ -38,7 +43,7 @@ def draw(tables: Tables) -> Figure:
     ax.set_ylim(len(rows) - 0.4, -0.6)
     style.dress(ax, "measured / bound (ratio; the line marks 1)", "claim", "the ledger")
     handles = [style.line(name, colour, "", marker) for name, (colour, marker) in VERDICTS.items()]
-    figure.legend(handles=handles, loc="outside lower center", ncols=len(handles), fontsize=style.SMALL, frameon=False)
+    style.legend_foot(figure, handles, len(handles))
     return figure
 
 

@@ -1,14 +1,18 @@
-"""Family 23: real text, frozen model; online mistakes over all rounds, by stream and data set."""
+"""Texts, frozen language model: online mistakes against labels bought, by order of the texts and data set."""
 
 from matplotlib.figure import Figure
 
-from figures import style
-from figures.llm_accuracy import NEEDS as RUNS
+from figures import llm_accuracy, style
 from figures.llm_accuracy import curves, frozen, label_axis
 from figures.tables import Tables
 
 NAME = "f23_llm_mistakes"
-NEEDS = RUNS
+TITLE = "Real text: online mistakes"
+CAPTION = (
+    "Reference measurement (python -m llm, frozen model): mistakes over all rounds of the online ridge scorer, a "
+    "row a stream and a column a data set. Cells with fewer than 150 labels are left out."
+)
+NEEDS = llm_accuracy.NEEDS
 
 
 def draw(tables: Tables) -> Figure:
@@ -28,6 +32,5 @@ def draw(tables: Tables) -> Figure:
             label_axis(ax, means["labels"])
             style.log_limits(ax, means["mean"], 1.2)
             style.dress(ax, "mean labels bought (labels)", "mistakes, all rounds (rounds)", f"{data}, {stream}")
-    handles = [*style.gate_handles(rows["gate"]), style.line("with every label bought", "black", ":")]
-    style.legend_right(figure, handles, "mean and 95 % interval")
+    style.legend_curves(figure, rows["gate"])
     return figure

@@ -1,4 +1,4 @@
-"""Family 24: does the recorded-stream simulator order the gates as the fine-tuned model does, and at what cost?"""
+"""Texts: does the simulator rank the gates as the fine-tuned model does, and what does fine-tuning cost?"""
 
 import numpy as np
 import pandas as pd
@@ -9,6 +9,11 @@ from figures import style
 from figures.tables import Tables, require
 
 NAME = "f24_llm_orders"
+TITLE = "Real text: the simulator's order and the fine-tuned model's"
+CAPTION = (
+    "Reference measurement (python -m llm): mistakes on the same stream when features are recorded (simulator) and "
+    "when the model is fine-tuned on the bought labels; right, the wall time of a fine-tuning run."
+)
 PARTS = {"scoring": "#0072B2", "train": "#D55E00", "evaluate": "#999999", "features": "#56B4E9", "gate": "#000000"}
 NEEDS = {
     "llm_runs": ("data", "mode", "stream", "gate", "B", "T", "seed", "replication", "mistakes"),

@@ -1,4 +1,4 @@
-"""Family 17: regret against the dimension, the myopic follower beside the planner, under the ceiling."""
+"""Regret against the dimension for a follower that plans ahead, beside one that does not, under the ceiling."""
 
 import numpy as np
 import pandas as pd
@@ -9,6 +9,12 @@ from figures import style
 from figures.tables import Tables, final, require, some, summary
 
 NAME = "f17_nonmyopic"
+TITLE = "A follower that plans"
+CAPTION = (
+    "Every label bought: mean regret against the dimension for the myopic ball follower and for the planner whose "
+    "parameters a search found (on other seeds), with fitted exponents, and the ceiling sqrt((T + 2D)(λS² + σ²D)) "
+    "that holds for every follower; right: the share of it that is reached."
+)
 NEEDS = {
     "nonmyopic": ("follower", "d", "T", "seed", "replication", "t", "regret", "ceiling"),
     "nonmyopic_fits": ("series", "from", "to", "estimate", "low", "high"),
@@ -31,10 +37,11 @@ def draw(tables: Tables) -> Figure:
     runs = runs[runs["T"] == T].assign(share=runs["regret"] / runs["ceiling"])
     _regret(left, runs, T)
     _share(right, runs)
-    handles = [_entry(name, fits) for name in ("ball", "patient") if name in set(runs["follower"])]
+    present = [name for name in LOOKS if name in set(runs["follower"])]
+    handles = [style.entry(LOOKS[name], f": {_exponents(name, fits)}") for name in present]
     handles.append(style.line(f"ceiling for every follower: {_exponents('ceiling', fits)}", "black", "--"))
     handles += [style.line(f"guide of slope {slope:g}", style.GUIDE, dash) for slope, dash in SLOPES.items()]
-    figure.legend(handles=handles, loc="outside lower center", ncols=1, fontsize=style.SMALL, frameon=False)
+    style.legend_foot(figure, handles, 1)
     return figure
 
 
@@ -48,20 +55,11 @@ def _exponents(series: str, fits: pd.DataFrame) -> str:
     return "exponent " + ", ".join(parts) if parts else "no fit"
 
 
-def _entry(name: str, fits: pd.DataFrame):
-    look = LOOKS[name]
-    return style.line(f"{look.label}: {_exponents(name, fits)}", look.colour, look.line, look.marker)
-
-
 def _series(ax: Axes, runs: pd.DataFrame, value: str) -> pd.DataFrame:
     means = summary(runs, ["follower", "d"], value)
     for name, look in LOOKS.items():
         rows = means[means["follower"] == name]
-        error = np.stack((rows["mean"] - rows["low"], rows["high"] - rows["mean"]))
-        ax.errorbar(
-            rows["d"], rows["mean"], yerr=error, color=look.colour, marker=look.marker, linestyle=look.line,
-            markersize=6, linewidth=1.6, capsize=3,
-        )  # fmt: skip
+        style.intervals(ax, look, rows["d"], rows, linewidth=1.6, capsize=3)
     d = np.array(sorted(runs["d"].unique()))
     ax.set_xscale("log", base=2)
     ax.set_xticks(d, [f"{x}" for x in d])

@@ -1,35 +1,38 @@
-"""Family 16: true labels bought through a gate against self-annotation, at equal true labels."""
+"""Preference game: buying true labels against letting the model annotate, at equal true labels."""
 
-import numpy as np
-import pandas as pd
-from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 
 from figures import style
 from figures.tables import Tables, require, summary
 
 NAME = "f16_preference_labels"
+TITLE = "Preference game: buying against self-annotating"
+CAPTION = (
+    "Accuracy against true labels really used, and the paired gain over self-annotation at equal true labels, 95 % "
+    "intervals."
+)
 NEEDS = {"preference_labels": ("strategy", "budget", "labels", "accuracy", "gain", "seed", "replication")}
 SELF = "self-annotation"
 LOOKS = {
     SELF: style.Look("self-annotation", "#000000", "o", "--"),
     "llf_split": style.GATES["llf_split_prefix"]._replace(label="LLF split"),
 }
+WIDTHS = dict(linewidth=1.5, elinewidth=0.9, capsize=3)
 
 
 def draw(tables: Tables) -> Figure:
     """Left: accuracy against the true labels really used; right: the gain over self-annotation, paired."""
     (table,) = require(tables, NAME, NEEDS)
-    buyers = sorted(set(table["strategy"]) - {SELF}, key=lambda s: (s not in LOOKS, s))
+    buyers = style.ordered(set(table["strategy"]) - {SELF}, LOOKS)
     figure = style.blank(15, 6.8)
     left, right = figure.subplots(1, 2)
     for i, strategy in enumerate([SELF, *buyers]):
         own, look = table[table["strategy"] == strategy], _look(strategy)
         places = own.groupby("budget")["labels"].mean().to_numpy()
-        _line(left, places, summary(own, ["budget"], "accuracy"), look)
+        style.intervals(left, look, places, summary(own, ["budget"], "accuracy"), **WIDTHS)
         if strategy != SELF:
             aside = 1.02 ** (i - (len(buyers) + 1) / 2)
-            _line(right, aside * places, summary(own, ["budget"], "gain"), look)
+            style.intervals(right, look, aside * places, summary(own, ["budget"], "gain"), **WIDTHS)
     right.axhline(0.0, color="black", linestyle="--", linewidth=1.2)
     title = "three rounds, 50 seed labels"
     style.dress(left, "true labels really used (labels)", "accuracy on clean pairs (share)", title)
@@ -41,19 +44,9 @@ def draw(tables: Tables) -> Figure:
         ticks = sorted(table["budget"].unique())
         ax.set_xticks(ticks, [f"{t:g}" for t in ticks])
         ax.minorticks_off()
-    handles = [style.line(k.label, k.colour, k.line, k.marker) for k in map(_look, [SELF, *buyers])]
-    style.legend_right(figure, handles, "mean and 95 % interval")
+    style.legend_right(figure, [style.entry(_look(strategy)) for strategy in [SELF, *buyers]])
     return figure
 
 
 def _look(strategy: str) -> style.Look:
     return LOOKS.get(strategy, style.gate_look(strategy))
-
-
-def _line(ax: Axes, x: np.ndarray, curve: pd.DataFrame, look: style.Look) -> None:
-    mean, low, high = (curve[c].to_numpy(float) for c in ("mean", "low", "high"))
-    bars = np.nan_to_num(np.stack((mean - low, high - mean)))
-    ax.errorbar(
-        x, mean, yerr=bars, color=look.colour, marker=look.marker, linestyle=look.line, markersize=6, linewidth=1.5,
-        elinewidth=0.9, capsize=3,
-    )  # fmt: skip

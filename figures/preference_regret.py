@@ -1,15 +1,23 @@
-"""Family 12: sup-regret of DPO and SGPO against the mismatch, in three regimes of data."""
+"""Preference game: largest regret of DPO and SGPO against the mismatch δ, in three regimes of data.
+
+The pairs that count lie within δ (Wasserstein distance) of those learned from, and a search picks the worst ones.
+"""
 
 import numpy as np
 import pandas as pd
 from matplotlib.axes import Axes
 from matplotlib.figure import Figure
-from matplotlib.lines import Line2D
 
 from figures import style
 from figures.tables import REPEATS, Tables, require, summary
 
 NAME = "f12_preference_regret"
+TITLE = "Preference game: sup-regret against mismatch"
+CAPTION = (
+    "Largest regret found by search (a lower bound of the supremum), geometric mean over data sets with 95 % "
+    "intervals, log-log slopes in the legend. Dotted: theorem R1 for ε = δ, averaged over data sets; the dashed "
+    "policy has another ε."
+)
 NEEDS = {"preference_regret": ("regime", "policy", "delta", "seed", "replication", "regret", "r1_bound")}
 POLICIES = {
     "dpo": style.Look("DPO (ε = 0)", style.BAD, "s", "-"),
@@ -23,8 +31,7 @@ SMALL, LARGE = 0.1, 0.2
 def draw(tables: Tables) -> Figure:
     """One panel a regime, log-log; means are geometric over data sets, bars their 95 % intervals."""
     (table,) = require(tables, NAME, NEEDS)
-    regimes = [r for r in REGIMES if (table["regime"] == r).any()]
-    regimes += sorted(set(table["regime"]) - set(regimes))
+    regimes = style.ordered(table["regime"], REGIMES)
     figure = style.blank(16.5, 7.6)
     for ax, regime in zip(figure.subplots(1, len(regimes), squeeze=False)[0], regimes, strict=True):
         _panel(ax, table[table["regime"] == regime])
@@ -39,14 +46,10 @@ def _panel(ax: Axes, rows: pd.DataFrame) -> None:
         if own.empty:
             continue
         curve = summary(own.assign(height=np.log(own["regret"])), ["delta"], "height")
-        mean, low, high = (np.exp(curve[c].to_numpy(float)) for c in ("mean", "low", "high"))
-        bars = np.nan_to_num(np.stack((mean - low, high - mean)))
-        ax.errorbar(
-            curve["delta"], mean, yerr=bars, color=look.colour, marker=look.marker, linestyle=look.line, capsize=2,
-            markersize=6, linewidth=1.6,
-        )  # fmt: skip
-        shown.append(mean)
-        handles.append(style.line(look.label + _slopes(own), look.colour, look.line, look.marker))
+        curve[["mean", "low", "high"]] = np.exp(curve[["mean", "low", "high"]])
+        style.intervals(ax, look, curve["delta"], curve, capsize=2, linewidth=1.6)
+        shown.append(curve["mean"])
+        handles.append(style.entry(look, _slopes(own)))
     matched = rows[rows["policy"] == "matched"].groupby("delta")["r1_bound"].mean().sort_index()
     ax.plot(matched.index, matched, color="black", linestyle=":", linewidth=1.6)
     ax.axhline(np.log(2.0), color=style.GUIDE, linestyle="-.", linewidth=1.0)
@@ -59,11 +62,7 @@ def _panel(ax: Axes, rows: pd.DataFrame) -> None:
     ax.set_xticks(deltas, [f"{d:g}" for d in deltas], rotation=35)
     ax.minorticks_off()
     style.log_limits(ax, np.concatenate([*shown, matched.to_numpy(float), [np.log(2.0)]]), 1.8)
-    _below(ax, handles)
-
-
-def _below(ax: Axes, handles: list[Line2D]) -> None:
-    ax.legend(handles=handles, loc="upper center", bbox_to_anchor=(0.5, -0.17), fontsize=style.SMALL, frameon=False)
+    style.legend_below(ax, handles, drop=0.17)
 
 
 def _slopes(rows: pd.DataFrame) -> str:

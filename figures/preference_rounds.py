@@ -1,4 +1,4 @@
-"""Family 15: self-annotation round by round, with and without flipped seed labels."""
+"""Preference game: accuracy round by round as models annotate for themselves, with clean and flipped seed labels."""
 
 import numpy as np
 import pandas as pd
@@ -9,6 +9,11 @@ from figures import style
 from figures.tables import REPEATS, Tables, require, summary
 
 NAME = "f15_preference_rounds"
+TITLE = "Preference game: self-annotation round by round"
+CAPTION = (
+    "Accuracy on clean pairs with 95 % intervals; below, the paired difference from seed DPO after the last round. "
+    "The feature ball's gain is there before the first round."
+)
 NEEDS = {"preference_rounds": ("method", "round", "accuracy", "seed", "replication", "flip")}
 BASE = "dpo"
 SHORT = {
@@ -34,19 +39,13 @@ METHODS = {
 }
 
 
-def look_of(method: str) -> style.Look:
-    """The look of a method; an unlisted one gets a plain grey line under its own name."""
-    return METHODS.get(method, style.Look(method, "#BBBBBB", ".", ":"))
-
-
 def draw(tables: Tables) -> Figure:
     """A column for each share of flipped seed labels: accuracy by round, and gain over seed DPO at the end."""
     (table,) = require(tables, NAME, NEEDS)
     shares = sorted(table["flip"].unique())
     figure = style.blank(13.5, 11.5)
     axes = figure.subplots(2, len(shares), squeeze=False, sharex="row")
-    methods = [m for m in METHODS if (table["method"] == m).any()]
-    methods += sorted(set(table["method"]) - set(methods))
+    methods = style.ordered(table["method"], METHODS)
     for (top, bottom), share in zip(axes.T, shares, strict=True):
         rows = table[table["flip"] == share]
         _curves(top, rows, methods)
@@ -55,27 +54,18 @@ def draw(tables: Tables) -> Figure:
         style.dress(top, "round (0: after the seed labels)", "accuracy on clean pairs (share)", title)
         style.dress(bottom, "accuracy after the last round minus seed DPO's, paired (share)", "method")
         top.set_xticks(sorted(table["round"].unique()))
-    handles = [style.line(look.label, look.colour, look.line, look.marker) for look in map(look_of, methods)]
-    figure.legend(
-        handles=handles, loc="outside lower center", ncols=3, fontsize=style.SMALL, frameon=False,
-        title="mean and 95 % interval", title_fontsize=style.SMALL,
-    )  # fmt: skip
+    handles = [style.entry(style.look_of(m, METHODS)) for m in methods]
+    style.legend_foot(figure, handles, 3, title="mean and 95 % interval", title_fontsize=style.SMALL)
     return figure
 
 
 def _curves(ax: Axes, rows: pd.DataFrame, methods: list[str]) -> None:
     for i, method in enumerate(methods):
-        own, look = rows[rows["method"] == method], look_of(method)
-        if own.empty:
-            continue
-        curve = summary(own, ["round"], "accuracy")
-        mean, low, high = (curve[c].to_numpy(float) for c in ("mean", "low", "high"))
-        bars = np.nan_to_num(np.stack((mean - low, high - mean)))
-        place = curve["round"] + 0.05 * (i - (len(methods) - 1) / 2)
-        ax.errorbar(
-            place, mean, yerr=bars, color=look.colour, marker=look.marker, linestyle=look.line, markersize=6,
-            linewidth=1.4, elinewidth=0.9, capsize=2,
-        )  # fmt: skip
+        curve = summary(rows[rows["method"] == method], ["round"], "accuracy")
+        if len(curve):
+            place = curve["round"] + 0.05 * (i - (len(methods) - 1) / 2)
+            look = style.look_of(method, METHODS)
+            style.intervals(ax, look, place, curve, linewidth=1.4, elinewidth=0.9, capsize=2)
 
 
 def last(rows: pd.DataFrame, method: str) -> pd.Series:
@@ -91,7 +81,7 @@ def _gains(ax: Axes, rows: pd.DataFrame, methods: list[str]) -> None:
         gain = (last(rows, method) - base).dropna()
         if gain.empty:
             continue
-        look = look_of(method)
+        look = style.look_of(method, METHODS)
         found = summary(gain.reset_index(name="gain").assign(all=0), ["all"], "gain").iloc[0]
         half = np.nan_to_num([[found["mean"] - found["low"]], [found["high"] - found["mean"]]])
         ax.errorbar([found["mean"]], [i], xerr=half, color=look.colour, marker=look.marker, markersize=8, capsize=4)

@@ -1,4 +1,4 @@
-"""Family 14: seconds that a follower's or leader's problem takes, own method beside general solvers."""
+"""Preference game: seconds that the follower's and leader's problems take, own methods and general solvers."""
 
 from typing import Any
 
@@ -10,6 +10,11 @@ from figures import style
 from figures.tables import Tables, require
 
 NAME = "f14_preference_solvers"
+TITLE = "Preference game: solver times"
+CAPTION = (
+    "Reference measurement (benchmarks/preference.py): median seconds against the number of pairs, and the slowest "
+    "solver's time over the own method's."
+)
 NEEDS = {"bench_preference": ("problem", "N", "solver", "seconds", "ratio")}
 MARKERS = ("o", "s", "^", "D", "v", "P", "X")
 LINES: tuple[Any, ...] = ("-", "--", "-.", ":", (0, (5, 1, 1, 1, 1, 1)))

@@ -1,4 +1,4 @@
-"""Family 13: which pairs each follower of the preference game moves, and where to."""
+"""Preference game: which pairs each kind of follower moves, flips or weighs more, and where to."""
 
 import numpy as np
 import pandas as pd
@@ -9,6 +9,11 @@ from figures import style
 from figures.tables import Tables, require, some
 
 NAME = "f13_preference_worst"
+TITLE = "Preference game: which pairs the followers move"
+CAPTION = (
+    "Left: mean landing place under the window follower. Middle: shares moved (least confident first) and flipped "
+    "(most confident first). Right: weights under the reweighting follower."
+)
 NEEDS = {"preference_worst": ("seed", "ball", "eps", "pair", "margin", "moved", "landed", "weight")}
 WINDOW, FLIP, REWEIGHT = "window", "flip", "reweight"
 

@@ -29,7 +29,7 @@ def draw(frame: pd.DataFrame, x: str, guides: tuple[float, ...] = (), mark: str 
     ends = np.clip(ends, low - MOST / 4 * pad, high + MOST / 4 * pad)
     for row, (label, value) in enumerate(zip(frame["label"], estimates, strict=True)):
         look = style.gate_look(str(label))
-        colour = style.BAD if label == mark else ("#4D4D4D" if look.colour == "#BBBBBB" else look.colour)
+        colour = style.BAD if label == mark else ("#4D4D4D" if look.colour == style.OTHER else look.colour)
         ax.plot(ends[row], [row, row], color=colour, linewidth=2.6 if label == mark else 1.4, alpha=0.8)
         ax.plot(
             [value], [row], color=colour, marker="D" if label == mark else "o", markersize=7 if label == mark else 5

@@ -1,4 +1,4 @@
-"""Family 3: regret against the budget on the hard instance, between the floor and the ceilings."""
+"""Regret against the budget B on the hard instance, between the floor of any algorithm and the ceilings."""
 
 import numpy as np
 import pandas as pd
@@ -9,6 +9,12 @@ from figures import style
 from figures.tables import Tables, final, require, some, summary
 
 NAME = "f3_regret_B"
+TITLE = "Regret against the budget on the hard instance"
+CAPTION = (
+    "Left: mean regret of each gate between the floor of theorem 4 and the ceilings: theorem 3, the stated form "
+    "with the constant c(β) and with a β-free constant. Right: the same regret over the floor; markers are moved "
+    "a little sideways so that intervals stay apart."
+)
 KEYS = ["T", "d", "B"]
 NEEDS = {
     "hard": ("gate", "T", "d", "B", "seed", "replication", "t", "regret"),
@@ -42,7 +48,7 @@ def draw(tables: Tables) -> Figure:
     style.dress(right, style.LABELS["B"], "regret / floor of theorem 4 (ratio)", "the same gates over the floor")
     handles = style.gate_handles(means["gate"])
     handles += [style.line(label, colour, line, width=2) for label, colour, line in BOUNDS.values()]
-    style.legend_right(figure, handles, "mean and 95 % interval")
+    style.legend_right(figure, handles)
     return figure
 
 

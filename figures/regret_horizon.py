@@ -1,4 +1,4 @@
-"""Family 1: regret against the round, every label bought, with theorem 1 and the fitted exponent."""
+"""Regret against the rounds played when every label is bought, with theorem 1's bound and fitted exponents."""
 
 import numpy as np
 import pandas as pd
@@ -10,6 +10,12 @@ from figures import style
 from figures.tables import Tables, require, some, summary
 
 NAME = "f1_regret_T"
+TITLE = "Regret against the rounds played, every label bought"
+CAPTION = (
+    "Mean regret over all rounds with 95 % t-intervals (shaded). Left: the ball follower, one line for each "
+    "dimension d, with theorem 1's bound (dashed), the trivial bound and a guide of slope 1/2; the legend gives "
+    "the fitted exponents. Right: every follower at one dimension."
+)
 NEEDS = {
     "horizon": ("follower", "gate", "d", "seed", "replication", "t", "regret"),
     "overlay_horizon": ("d", "t", "theorem1", "trivial"),

@@ -1,4 +1,4 @@
-"""Family 10: where LLF comes from. Total latency over the optimum against the leader's share."""
+"""Where largest-latency-first comes from: total latency over the optimum, against the leader's share of the flow."""
 
 import numpy as np
 import pandas as pd
@@ -9,6 +9,11 @@ from figures import style
 from figures.tables import Tables, require, some
 
 NAME = "f10_routing"
+TITLE = "Where largest-latency-first comes from"
+CAPTION = (
+    "Parallel links, a leader who routes a share β of the flow, largest latency first: total latency over the "
+    "optimum, over random and tight instances, with the two guarantees. The tight examples lie on them."
+)
 NEEDS = {"routing": ("kind", "beta", "ratio", "bound")}
 KINDS = {"linear": "linear latencies: 4/(3 + β)", "polynomial": "any latencies: 1/β"}
 
@@ -30,7 +35,7 @@ def draw(tables: Tables) -> Figure:
         style.line("95 % quantile", "#0072B2", "-", "o"),
         style.line("median", "#56B4E9", "-", "s"),
     ]
-    figure.legend(handles=handles, loc="outside lower center", ncols=4, fontsize=style.SMALL, frameon=False)
+    style.legend_foot(figure, handles, 4)
     return figure
 
 

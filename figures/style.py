@@ -4,7 +4,7 @@ Colours come from the palettes of Okabe and Ito and of Tol, which colour-blind r
 LLF gates are saturated, controls grey or brown; markers differ throughout, so colour is never the only cue.
 """
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Mapping
 from typing import Any, NamedTuple
 
 import numpy as np
@@ -60,7 +60,14 @@ FOLLOWERS: dict[str, Look] = {
     "schedule": Look("schedule", "#777777", "p", ":"),
 }
 SEQUENCE = ("#0072B2", "#D55E00", "#009E73", "#CC79A7", "#E69F00", "#56B4E9", "#882255")
-GOOD, BAD, OPEN, GUIDE = "#0072B2", "#D55E00", "#E69F00", "#777777"
+GOOD, BAD, OPEN, GUIDE, OTHER = "#0072B2", "#D55E00", "#E69F00", "#777777", "#BBBBBB"
+CONTEXTS = {
+    "isotropic": "isotropic",
+    "power_law": "power-law spectrum",
+    "zipf": "Zipf clusters",
+    "shift": "domain shift",
+    "free": "ball follower",
+}
 LABELS = {
     "t": "round t (rounds)",
     "regret": "regret over all rounds (reward)",
@@ -93,15 +100,34 @@ def dress(ax: Axes, x: str, y: str, title: str = "") -> None:
     ax.spines[["top", "right"]].set_visible(False)
 
 
+def look_of(name: str, looks: Mapping[str, Look]) -> Look:
+    """The look of a name; one that is not listed gets a plain grey line under its own name."""
+    return looks.get(name, Look(name, OTHER, ".", ":"))
+
+
+def ordered(names: Iterable[str], known: Iterable[str]) -> list[str]:
+    """The distinct names, those that are known in the order of ``known``, then the others by the alphabet."""
+    place = {name: i for i, name in enumerate(known)}
+    return sorted(set(names), key=lambda name: (place.get(name, len(place)), name))
+
+
 def gate_look(gate: str) -> Look:
-    """The look of a gate; one that is not listed gets a plain grey line under its own name."""
-    return GATES.get(gate, Look(gate, "#BBBBBB", ".", ":"))
+    """The look of a gate in every figure."""
+    return look_of(gate, GATES)
 
 
 def gate_order(gates: Iterable[str]) -> list[str]:
-    """Gates in the order of the legend, unlisted ones last."""
-    place = {gate: i for i, gate in enumerate(GATES)}
-    return sorted(set(gates), key=lambda gate: (place.get(gate, len(place)), gate))
+    """Gates in the order of every legend."""
+    return ordered(gates, GATES)
+
+
+def intervals(ax: Axes, look: Look, x: ArrayLike, curve: pd.DataFrame, **how: Any) -> None:
+    """One series of means with intervals (columns mean, low, high); a single run has no interval (NaN)."""
+    mean, low, high = (curve[column].to_numpy(float) for column in ("mean", "low", "high"))
+    half = np.nan_to_num(np.stack((mean - low, high - mean)))
+    ax.errorbar(
+        x, mean, yerr=half, color=look.colour, marker=look.marker, linestyle=look.line, markersize=6, **how
+    )  # fmt: skip
 
 
 def bars(ax: Axes, gate: str, x: ArrayLike, mean: ArrayLike, low: ArrayLike, high: ArrayLike) -> None:
@@ -119,8 +145,12 @@ def bars(ax: Axes, gate: str, x: ArrayLike, mean: ArrayLike, low: ArrayLike, hig
 
 def gate_handles(gates: Iterable[str]) -> list[Line2D]:
     """Legend entries of gates, in the common order."""
-    looks = [gate_look(gate) for gate in gate_order(gates)]
-    return [line(k.label, k.colour, k.line, k.marker) for k in looks]
+    return [entry(gate_look(gate)) for gate in gate_order(gates)]
+
+
+def entry(look: Look, note: str = "") -> Line2D:
+    """The legend entry of a look, with a note behind its name."""
+    return line(look.label + note, look.colour, look.line, look.marker)
 
 
 def line(label: str, colour: str, style: Any = "-", marker: str = "", width: float = 1.5) -> Line2D:
@@ -134,17 +164,27 @@ def row_note(ax: Axes, across: float, row: float, text: str, **looks: Any) -> No
     ax.annotate(text, (across, row), xycoords=place, va="center", fontsize=SMALL, **looks)
 
 
-def legend_right(figure: Figure, handles: list, title: str = "") -> None:
+def legend_right(figure: Figure, handles: list, title: str = "mean and 95 % interval") -> None:
     """A legend in a column of its own to the right of all panels."""
     figure.legend(
         handles=handles, loc="outside right upper", fontsize=SMALL, title=title, title_fontsize=SMALL, frameon=False
     )
 
 
-def legend_below(ax: Axes, handles: list, columns: int = 1) -> None:
-    """A legend under the x label of one panel."""
+def legend_foot(figure: Figure, handles: list, columns: int, **how: Any) -> None:
+    """A legend under all panels."""
+    figure.legend(handles=handles, loc="outside lower center", ncols=columns, fontsize=SMALL, frameon=False, **how)
+
+
+def legend_curves(figure: Figure, gates: Iterable[str], what: str = "with every label bought") -> None:
+    """The legend of ``label_curves``: gates, and what the dotted line is."""
+    legend_right(figure, [*gate_handles(gates), line(what, "black", ":")])
+
+
+def legend_below(ax: Axes, handles: list, columns: int = 1, drop: float = 0.1) -> None:
+    """A legend under the x label of one panel, its top ``drop`` panel heights below the axis."""
     ax.legend(
-        handles=handles, loc="upper center", bbox_to_anchor=(0.5, -0.1), ncols=columns, fontsize=SMALL, frameon=False
+        handles=handles, loc="upper center", bbox_to_anchor=(0.5, -drop), ncols=columns, fontsize=SMALL, frameon=False
     )
 
 

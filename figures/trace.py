@@ -1,4 +1,4 @@
-"""Family 5: one run round by round, the fixed gate beside the paced one."""
+"""One run round by round: a gate with a fixed threshold beside one that paces its budget."""
 
 import numpy as np
 import pandas as pd
@@ -10,6 +10,11 @@ from figures import style
 from figures.tables import Tables, require, some
 
 NAME = "f5_trace"
+TITLE = "Two gates round by round"
+CAPTION = (
+    "One run of the fixed and the paced gate: the gain of each round and the threshold it is compared with, labels "
+    "bought (so far, in blocks of rounds, and the budget), information bought, and latency."
+)
 NEEDS = {
     "trace": ("gate", "seed", "replication", "t", "T", "B", "gain", "threshold", "labels", "psi", "latency"),
 }

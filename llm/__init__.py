@@ -3,13 +3,11 @@
 A model is one more learner of ``sim.loop``; nothing here is compiled and importing it leaves numba
 unloaded.
 
-    spec        data, model, gates, streams and cells of a study;  errors: what can be wrong
-    text        texts and labels from files or the hub;  streams: their order of arrival
-    model       any encoder or causal model: features, likelihoods;  features: kept on disk by content
-    ridge       the simulator's regression on blocks of rows;  candidates: multiple choice
-    frozen      recorded features through the plain loop, and a logistic head
-    learner     the fine-tuned model as a learner: the only torch <-> NumPy border
-    tuner objective lora schedule   network, loss, adapters, learning rates
-    checkpoint journal finetune     a run that may be killed at any moment
-    run tables  every missing cell, results and timings apart
+spec        data, model, gates, streams and cells of a study;  errors: what can be wrong
+text        texts and labels from files or the hub;  streams: their order of arrival
+model       any encoder or causal model: features, likelihoods
+run tables  every missing cell of a study; results and timings apart
+frozen/     features recorded once, ridge on them, a logistic head
+tuned/      a network trained on the labels that its gate bought; a run that may be killed at any moment
+budgeted trainer  an ordinary transformers training run whose labels a gate buys
 """

@@ -10,6 +10,7 @@ from typing import Annotated, Any
 
 import typer
 
+from llm.errors import guarded
 from llm.spec import CHOICES, DataSpec, FinetuneSpec, ModelSpec, StudySpec
 
 app = typer.Typer(add_completion=False, pretty_exceptions_enable=False)
@@ -83,7 +84,9 @@ def main(
 ) -> None:
     """Play the gates on a stream of texts and print what they bought and how often they erred."""
     options = dict(locals())
-    raise typer.Exit(_guarded(options))
+    with warnings.catch_warnings():
+        warnings.showwarning = _warn  # type: ignore[assignment]
+        raise typer.Exit(guarded(lambda: _work(study(options), options)))
 
 
 def study(o: dict[str, Any]) -> StudySpec:
@@ -105,28 +108,6 @@ def study(o: dict[str, Any]) -> StudySpec:
     )
 
 
-def _guarded(options: dict[str, Any]) -> int:
-    from pydantic import ValidationError
-
-    try:
-        with warnings.catch_warnings():
-            warnings.showwarning = _warn  # type: ignore[assignment]
-            return _work(study(options), options)
-    except ValidationError as error:
-        for problem in error.errors():
-            place = ".".join(str(p) for p in problem["loc"])
-            print(
-                f"error: {place + ': ' if place else ''}{problem['msg'].removeprefix('Value error, ')}", file=sys.stderr
-            )
-        return 2
-    except (ValueError, OSError) as error:
-        print(f"error: {error}", file=sys.stderr)
-        return 2
-    except KeyboardInterrupt:
-        print("interrupted; what was finished is kept, and the same command goes on from there", file=sys.stderr)
-        return 130
-
-
 def _warn(message: Warning | str, *_: Any, **__: Any) -> None:
     print(f"warning: {message}", file=sys.stderr)
 
@@ -135,21 +116,21 @@ def _work(spec: StudySpec, o: dict[str, Any]) -> int:
     from llm import run
     from llm.frozen import features
 
-    made = run.plan(spec, o["out"])
-    data, cache = made.data, o["cache"] or o["out"] / "features"
+    planned = run.plan(spec, o["out"])
+    data, cache = planned.data, o["cache"] or o["out"] / "features"
     texts = len(data.texts) + len(data.test_texts)
     print(
         f"{data.name}: {len(data.texts)} training and {len(data.test_texts)} test texts, {data.K} classes; "
-        f"{spec.model.name} ({made.model.kind}, d = {made.model.width}) on {spec.model.device}, {spec.mode}"
+        f"{spec.model.name} ({planned.model.kind}, d = {planned.model.width}) on {spec.model.device}, {spec.mode}"
     )
-    print(f"{len(made.cells)} cells, {len(made.done)} cached; output in {o['out']}")
+    print(f"{len(planned.cells)} cells, {len(planned.done)} cached; output in {o['out']}")
     if o["dry_run"]:
-        ready = all(features.has(made.model.digest(), t, cache) for t in (data.texts, data.test_texts))
+        ready = all(features.has(planned.model.digest(), t, cache) for t in (data.texts, data.test_texts))
         if spec.mode == "frozen":
             print("features cached" if ready else f"{texts} texts to encode first (20-400 a second on two cores)")
-            print(f"about {len(made.cells) - len(made.done)} core seconds to play at d = 384 and T = 5000")
+            print(f"about {len(planned.cells) - len(planned.done)} core seconds to play at d = 384 and T = 5000")
         return 0
-    results, _ = run.run(made, o["out"], o["jobs"], cache, Lines(texts, len(made.cells) - len(made.done)))
+    results, _ = run.run(planned, o["out"], o["jobs"], cache, Lines(texts, len(planned.cells) - len(planned.done)))
     _print(run.tables.summary(results))
     print(f"tables: {o['out'] / 'results.parquet'}, {o['out'] / 'timings.parquet'}")
     return 0

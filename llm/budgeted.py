@@ -129,9 +129,9 @@ class Buyer:
 
     def _fresh(self) -> Design:
         g = self.gate.setup
-        made = Design(len(self._X), self._X.shape[1], len(self.classes), g.lam, g.refresh)
-        made.put(slice(0, len(self._X)), self._X)
-        return made
+        design = Design(len(self._X), self._X.shape[1], len(self.classes), g.lam, self.gate.spec.learner.refresh)
+        design.put(slice(0, len(self._X)), self._X)
+        return design
 
     def _check(self) -> None:
         g, n = self.gate.setup, len(self._X)

@@ -1,4 +1,7 @@
-"""User errors of the room.  Every message gives the value, the rule and the way out."""
+"""User errors, and how a command ends on one.  Every message gives the value, the rule and the way out."""
+
+import sys
+from collections.abc import Callable
 
 
 class LlmError(ValueError):
@@ -23,3 +26,23 @@ class MemoryExhaustedError(LlmError):
 
 class CacheError(LlmError):
     """A folder that holds results or a checkpoint of another configuration."""
+
+
+def guarded(work: Callable[[], int]) -> int:
+    """The exit code of a command: its own, 2 after a user's error, 130 after an interruption; a line says which."""
+    from pydantic import ValidationError
+
+    try:
+        return work()
+    except ValidationError as error:
+        for problem in error.errors():
+            place = ".".join(str(p) for p in problem["loc"])
+            text = problem["msg"].removeprefix("Value error, ")
+            print(f"error: {place + ': ' if place else ''}{text}", file=sys.stderr)
+        return 2
+    except (ValueError, OSError) as error:
+        print(f"error: {error}", file=sys.stderr)
+        return 2
+    except KeyboardInterrupt:
+        print("interrupted; what was finished is kept, and the same command goes on from there", file=sys.stderr)
+        return 130

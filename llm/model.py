@@ -1,8 +1,9 @@
-"""A pretrained transformer as features: the only file that imports transformers and peft.
+"""A pretrained transformer as a source of features: the only file that imports transformers and peft.
 
-Encoder: psi(x) = mean over tokens of the last hidden state (or the first token's), norm 1.
-Causal model: psi(x) = last hidden state at the final token, norm 1; a candidate c of prompt x
-scores sum_i log p(c_i | x, c_<i), tokens of the pair cut from the left at ``max_length``.
+Encoder: psi(x) is the mean of the last hidden states over tokens (or the first token's), norm 1.
+Causal model: psi(x) is the last hidden state of the final token, norm 1; a candidate answer c of
+prompt x scores its log-likelihood sum_i log p(c_i | x, c_<i), the pair being cut from the left to
+``max_length`` tokens.
 """
 
 import hashlib
@@ -28,9 +29,12 @@ T = TypeVar("T")
 
 
 class Model:
-    """Network and tokenizer on one device.
+    """A network and its tokenizer on one device.
 
-    kind "encoder" or "causal"; ``network`` the torch module, ``width`` = d, its hidden size.
+    kind        "encoder" or "causal"
+    network     the torch module;  width  its hidden size d, the length of a feature row
+    pooling     "mean", "cls" (first token) or "last" (final token)
+    max_length  tokens of a prompt that are read
     """
 
     def __init__(self, network: Any, tokenizer: Any, kind: str, pooling: str, device: str, max_length: int) -> None:
@@ -39,7 +43,7 @@ class Model:
         self.width = int(network.config.hidden_size)
 
     def tokenize(self, texts: Sequence[str]) -> dict[str, torch.Tensor]:
-        """Padded token tensors (n, longest) on the device.
+        """Token ids and attention mask of the texts, each (n, longest), on the device.
 
         Raises ModelError naming the first text that has no token of its own.
         """
@@ -55,7 +59,7 @@ class Model:
         return {k: v.to(self.device) for k, v in batch.items() if k in ("input_ids", "attention_mask")}
 
     def pool(self, batch: dict[str, torch.Tensor]) -> torch.Tensor:
-        """Features (n, width) of norm 1, float32, differentiable in the weights."""
+        """Features (n, width) of norm 1, float32, of tokenized texts; differentiable in the weights."""
         if self.kind == "causal":
             hidden = self.network(**batch, output_hidden_states=True, use_cache=False).hidden_states[-1]
         else:
@@ -71,7 +75,10 @@ class Model:
         return torch.nn.functional.normalize(rows.float(), dim=1)
 
     def encode(self, texts: Sequence[str], batch_size: int = 32, note: Callable[[int], None] | None = None):
-        """Features (n, width) float64 in evaluation mode; ``note`` hears how many texts are done."""
+        """Features (n, width) float64 NumPy of n texts, in evaluation mode; ``note`` gets each batch's size.
+
+        Raises ModelError if a feature is not finite, and MemoryExhaustedError.
+        """
         out = np.zeros((len(texts), self.width))
         order = np.argsort([-len(t) for t in texts], kind="stable")
         was = self.network.training
@@ -91,7 +98,10 @@ class Model:
         return out
 
     def loglik_tensor(self, prompt: str, candidates: Sequence[str]) -> torch.Tensor:
-        """log p(candidate | prompt) (K,) float32 [nats], differentiable; causal models only."""
+        """log p(candidate | prompt) (K,) float32 [nats], differentiable; causal models only.
+
+        Raises ModelError for an encoder, an empty candidate, or one that fills ``max_length``.
+        """
         if self.kind != "causal":
             raise ModelError("an encoder has no likelihood; give a causal model or a data set with one label set")
         head = self.tokenizer(prompt, add_special_tokens=True)["input_ids"]
@@ -111,18 +121,18 @@ class Model:
         return (each * mask[:, 1:])[:, len(head) - 1 :].sum(1)
 
     def loglik(self, prompt: str, candidates: Sequence[str]) -> np.ndarray:
-        """The same as float64 NumPy, in evaluation mode and without gradient."""
+        """``loglik_tensor`` as float64 NumPy (K,), in evaluation mode and without gradient."""
         was = self.network.training
         self.network.eval()
         try:
             with torch.inference_mode():
-                found = in_memory(lambda: self.loglik_tensor(prompt, candidates), len(candidates))
-                return found.double().cpu().numpy()
+                logs = in_memory(lambda: self.loglik_tensor(prompt, candidates), len(candidates))
+                return logs.double().cpu().numpy()
         finally:
             self.network.train(was)
 
     def digest(self) -> str:
-        """Content hash (32 hex digits) of weights, tokenizer, pooling, length and number format."""
+        """Hash (32 hex digits) of all that decides the features: weights, tokenizer, pooling, length, dtype."""
         h = hashlib.sha256(f"{self.kind} {self.pooling} {self.max_length} {self.network.dtype}".encode())
         for name, tensor in sorted(self.network.state_dict().items()):
             h.update(f"{name} {tuple(tensor.shape)}".encode())
@@ -131,8 +141,8 @@ class Model:
         return h.hexdigest()[:32]
 
     def _begin(self) -> int:
-        found = self.tokenizer.bos_token_id
-        return int(self.tokenizer.eos_token_id if found is None else found)
+        begin = self.tokenizer.bos_token_id
+        return int(self.tokenizer.eos_token_id if begin is None else begin)
 
     def _no_empty(self, texts: Sequence[str], tokens: Sequence[Sequence[int]]) -> None:
         for i, ids in enumerate(tokens):
@@ -141,7 +151,7 @@ class Model:
 
 
 def in_memory(work: Callable[[], T], batch_size: int) -> T:
-    """Do the work; running out of memory becomes a message with the batch size to try."""
+    """The result of ``work()``; raises MemoryExhaustedError, with what to try, where memory runs out."""
     try:
         return work()
     except RuntimeError as error:  # torch.OutOfMemoryError is one; on a CPU it is a plain RuntimeError
@@ -156,7 +166,7 @@ def in_memory(work: Callable[[], T], batch_size: int) -> T:
 
 
 def folder_of(name: str) -> str:
-    """The local folder of a packaged model's name; any other id or folder as it is.
+    """The local folder of a model that comes as a package (``minilm``); any other id or folder unchanged.
 
     Raises ModelError if the package is not installed or a path leads nowhere.
     """
@@ -166,8 +176,8 @@ def folder_of(name: str) -> str:
         raise ModelError(f"no model folder {name!r}; give a local folder, a Hugging Face id or 'minilm'")
     if name not in PACKAGED:
         return name
-    found = importlib.util.find_spec(PACKAGED[name])
-    folder = Path(found.origin).parent / "model" if found and found.origin else None
+    package = importlib.util.find_spec(PACKAGED[name])
+    folder = Path(package.origin).parent / "model" if package and package.origin else None
     if folder is None or not folder.is_dir():
         raise ModelError(
             f"model {name!r} needs the package {PACKAGED[name].replace('_', '-')} of the extra 'llm'; install it (pip "
@@ -177,7 +187,7 @@ def folder_of(name: str) -> str:
 
 
 def device_of(name: str) -> str:
-    """The device's name if this machine has it; raises DeviceError otherwise."""
+    """The device's name, if this machine has it; raises DeviceError otherwise."""
     try:
         kind = torch.device(name).type
     except RuntimeError:
@@ -196,10 +206,13 @@ def load(
     pooling: str = "auto",
     max_length: int = 128,
 ) -> Model:
-    """Load an encoder or causal model from a Hugging Face id, a local folder, or ``minilm``.
+    """Load an encoder or causal model.
 
-    Without a network set HF_HUB_OFFLINE=1, which is obeyed.  Raises ModelError if there is no such
-    model and DeviceError if the machine lacks the device.
+    name     a Hugging Face id, a local folder, or ``minilm``
+    dtype    float32, bfloat16 or float16
+    pooling  mean, cls, last, or auto: last for causal models, mean for encoders
+    The hub is not asked where the environment variable HF_HUB_OFFLINE is 1.  Raises ModelError if there is
+    no such model, and DeviceError for an unknown dtype or a device that this machine lacks.
     """
     if dtype not in DTYPES:
         raise DeviceError(f"dtype {dtype!r} is unknown; valid: {', '.join(DTYPES)}")
@@ -229,10 +242,11 @@ def load(
 
 
 def lora(model: Model, rank: int = 8, alpha: float = 16.0, dropout: float = 0.0, targets: Sequence[str] = ()) -> Model:
-    """The model with fresh low-rank adapters on its attention's query and value maps (peft).
+    """The model with fresh low-rank adapters (LoRA, by peft) on its attention's query and value maps.
 
-    The adapters' random half is drawn from torch's generator: seed it.  The base weights are shared
-    with ``model`` and frozen.  Raises ModelError if no map of a known name is found.
+    rank, alpha, dropout  of the adapters;  targets  names of other modules to adapt
+    The base weights are frozen and shared with ``model``.  The adapters' random half is drawn from
+    torch's global generator, so seed it.  Raises ModelError if no module of a known name is found.
     """
     import peft
 

@@ -1,12 +1,13 @@
-"""A study from end to end: data, model, features, every missing cell, tables.
+"""A study of a language model from end to end: data, model, features, every missing cell, tables.
 
-``<out>/cells`` holds one finished cell a file, written atomically, so that a run may be killed at
-any moment and the same command goes on; ``<out>/results.parquet`` and ``timings.parquet`` are made
-from them at the end.  Cells are keyed by content, so another configuration never reads them.
+``<out>/cells`` holds every finished cell (``llm.spec.Cell``) in files of its own, so that a run may be
+killed at any moment and the same command goes on; ``<out>/results.parquet`` and ``timings.parquet``
+are made from them at the end.  A cell's file is named by everything that its numbers depend on, the
+source code included, so no other configuration and no other version reads it.
 """
 
 import hashlib
-from collections.abc import Callable, Iterator
+from collections.abc import Iterator
 from functools import partial
 from pathlib import Path
 from typing import Any, NamedTuple, Protocol
@@ -20,12 +21,14 @@ from llm.spec import Cell, StudySpec
 from sim.files import write_atomic
 from sim.version import CODE
 
-FROZEN = ("spec", "streams", "ridge", "candidates", "frozen", "tables")
-AROUND = ("__main__", "run", "text", "features", "errors", "trainer", "budgeted")
+Arrival = tuple[Cell, tables.Played]
+ROOM = Path(__file__).parent
+FROZEN = ("spec", "streams", "tables", "frozen/candidates", "frozen/play", "frozen/ridge")  # all that frozen mode reads
+AROUND = ("__main__", "run", "text", "errors", "trainer", "budgeted", "frozen/features")  # no number depends on them
 
 
 class Plan(NamedTuple):
-    """A study with its data, model and cells; ``done`` are the cells that are cached."""
+    """A study with its data, its model and its cells; ``done`` are the cells that are finished already."""
 
     spec: StudySpec
     data: text.Data
@@ -37,29 +40,27 @@ class Plan(NamedTuple):
 class Listener(Protocol):
     """Who hears how far a run is: texts encoded, rounds played, and cells finished, with labels spent."""
 
-    def encoded(self, texts: int) -> None: ...
+    def encoded(self, texts: int) -> None:
+        return
 
-    def playing(self, cell: Cell, t: int, labels: int) -> None: ...
+    def playing(self, cell: Cell, t: int, labels: int) -> None:
+        return
 
-    def finished(self, cell: Cell, labels: int, mistakes: int, seconds: float) -> None: ...
+    def finished(self, cell: Cell, labels: int, mistakes: int, seconds: float) -> None:
+        return
 
 
-class Silent:
+class Silent(Listener):
     """A listener that says nothing."""
-
-    def encoded(self, texts: int) -> None: ...
-
-    def playing(self, cell: Cell, t: int, labels: int) -> None: ...
-
-    def finished(self, cell: Cell, labels: int, mistakes: int, seconds: float) -> None: ...
 
 
 def code(mode: str) -> str:
-    """Digest of the source that determines a mode's numbers: this room's and the simulator's."""
+    """Digest (12 hex digits) of the source that determines a mode's numbers: this package's and the simulator's."""
     h = hashlib.sha256(CODE.encode())
-    for file in sorted(Path(__file__).parent.glob("*.py")):
-        if file.stem in FROZEN if mode == "frozen" else file.stem not in AROUND:
-            h.update(file.name.encode() + file.read_bytes())
+    for file in sorted(ROOM.rglob("*.py")):
+        name = file.relative_to(ROOM).with_suffix("").as_posix()
+        if name in FROZEN if mode == "frozen" else name not in AROUND:
+            h.update(name.encode() + file.read_bytes())
     return h.hexdigest()[:12]
 
 
@@ -80,64 +81,58 @@ def plan(spec: StudySpec, out: Path, model: Any = None) -> Plan:
         m = spec.model
         model = models.load(m.name, m.device, m.dtype, m.pooling, m.max_length)
     cells = spec.cells(spec.digest(data.digest(), model.digest(), code(spec.mode)))
-    folder = out / "cells"
-    done = {c for c in cells if (folder / f"{c.key()}.json").is_file()}
+    done = {c for c in cells if tables.kept(out / "cells", c).finished()}
     return Plan(spec, data, model, cells, done)
 
 
-def run(made: Plan, out: Path, jobs: int = 1, cache: Path | None = None, listener: Listener | None = None):
+def run(study: Plan, out: Path, jobs: int = 1, cache: Path | None = None, listener: Listener | None = None):
     """Play what is missing; returns (results, timings), both also written to ``out``."""
     heard = listener or Silent()
-    play = _frozen(made, out, jobs, cache or out / "features", heard)
-    if made.spec.mode == "finetune":
-        play = _finetuned(made, out, heard)
-    todo = [c for c in made.cells if c not in made.done]
-    if todo:
-        for cell, played in play(todo):
-            frame = tables.frame(made.spec, cell, made.data.K, played)
-            tables.save_cell(out / "cells", cell, frame, tables.timing(made.spec, cell, played))
-            last = frame.iloc[-1]
-            heard.finished(cell, int(last["labels"]), int(last["mistakes"]), played.seconds.get("total", 0.0))
-    return collect(made, out)
+    cells = [c for c in study.cells if c not in study.done]
+    if study.spec.mode == "finetune":
+        arriving = _finetuned(study, cells, out, heard)
+    else:
+        arriving = _frozen(study, cells, jobs, cache or out / "features", heard)
+    for cell, played in arriving:
+        frame = tables.frame(study.spec, cell, study.data.K, played)
+        tables.save_cell(out / "cells", cell, frame, tables.timing(study.spec, cell, played))
+        last = frame.iloc[-1]
+        heard.finished(cell, int(last["labels"]), int(last["mistakes"]), played.seconds.get("total", 0.0))
+    return collect(study, out)
 
 
-def collect(made: Plan, out: Path) -> tuple[pd.DataFrame, pd.DataFrame]:
+def collect(study: Plan, out: Path) -> tuple[pd.DataFrame, pd.DataFrame]:
     """The tables of all cells, from their files, written as results and timings."""
-    found = [tables.load_cell(out / "cells", cell) for cell in made.cells]
-    missing = sum(f is None for f in found)
+    loaded = [tables.load_cell(out / "cells", cell) for cell in study.cells]
+    missing = sum(cell is None for cell in loaded)
     if missing:
-        raise CacheError(f"{missing} of {len(found)} cells are not finished in {out / 'cells'}; run the study again")
-    whole = [f for f in found if f is not None]
+        raise CacheError(f"{missing} of {len(loaded)} cells are not finished in {out / 'cells'}; run the study again")
+    whole = [cell for cell in loaded if cell is not None]
     results = tables.joined([frame for frame, _ in whole], tables.SCHEMA)
     timings = tables.joined([pd.DataFrame([row]) for _, row in whole], tables.TIMINGS)
     for name, frame in (("results", results), ("timings", timings)):
         write_atomic(out / f"{name}.parquet", frame.to_parquet(index=False, compression="zstd"))
-    write_atomic(out / "study.json", made.spec.model_dump_json(indent=1).encode())
+    write_atomic(out / "study.json", study.spec.model_dump_json(indent=1).encode())
     return results, timings
 
 
-def _frozen(made: Plan, out: Path, jobs: int, cache: Path, heard: Listener) -> Callable[[list[Cell]], Iterator]:
-    def play(todo: list[Cell]) -> Iterator:
-        from joblib import Parallel, delayed
+def _frozen(study: Plan, cells: list[Cell], jobs: int, cache: Path, heard: Listener) -> Iterator[Arrival]:
+    from joblib import Parallel, delayed
 
-        spec, data = made.spec, made.data
-        ready = frozen.encode(spec, data, made.model, cache, heard.encoded)
-        work = (delayed(frozen.play_cell)(spec, cell, data, ready) for cell in todo)
-        played = Parallel(n_jobs=jobs, return_as="generator")(work)
-        yield from zip(todo, played, strict=True)
-
-    return play
+    if cells:
+        ready = frozen.encode(study.spec, study.data, study.model, cache, heard.encoded)
+        work = (delayed(frozen.play_cell)(study.spec, cell, study.data, ready) for cell in cells)
+        yield from zip(cells, Parallel(n_jobs=jobs, return_as="generator")(work), strict=True)
 
 
-def _finetuned(made: Plan, out: Path, heard: Listener) -> Callable[[list[Cell]], Iterator]:
-    def play(todo: list[Cell]) -> Iterator:
-        from llm.tuned import checkpoint
-        from llm.tuned import play as finetune
+def _finetuned(study: Plan, cells: list[Cell], out: Path, heard: Listener) -> Iterator[Arrival]:
+    from llm.tuned import checkpoint
+    from llm.tuned import play as tuned
 
-        for cell in todo:
-            folder = out / "checkpoints" / cell.key()
-            note = partial(heard.playing, cell)
-            yield cell, finetune.run_cell(made.spec, made.data, made.model, cell, folder, note)
-            checkpoint.clear(folder)  # the caller has kept the cell's rows by now
-
-    return play
+    for cell in cells:
+        folder = out / "checkpoints" / cell.key()
+        yield (
+            cell,
+            tuned.run_cell(study.spec, study.data, study.model, cell, folder, partial(heard.playing, cell)).played,
+        )
+        checkpoint.clear(folder)  # the caller has kept the cell's rows by now

@@ -228,13 +228,13 @@ class StudySpec(Spec):
     def cells(self, digest: str) -> list[Cell]:
         """Every cell once, stream by stream and replication by replication (``all`` buys B = T)."""
         budgets = [self.labels(b) for b in self.budgets]
-        found: dict[Cell, None] = {}
+        cells: dict[Cell, None] = {}
         for stream in self.streams:
             for rep in range(self.replications):
                 for gate in self.gates:
                     for B in [self.rounds] if choice(gate).gate.kind == "always" else budgets:
-                        found[Cell(gate, B, self.rounds, stream, self.seed, rep, self.mode, digest)] = None
-        return list(found)
+                        cells[Cell(gate, B, self.rounds, stream, self.seed, rep, self.mode, digest)] = None
+        return list(cells)
 
     def run_of(self, cell: Cell) -> RunSpec:
         """The simulator's description of a cell: a recorded stream played by one-versus-all ridge."""

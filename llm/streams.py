@@ -1,11 +1,12 @@
-"""Orders of arrival of one replication: which T training rows come, and when.
+"""Orders of arrival: which T of the training rows come in a replication, and when.
 
     iid    the simulator's permutation of a recorded file, its first T rows
     drift  the same rows, one of five groups of classes after another
     zipf   class frequencies ~ 1/rank, ranks dealt to the classes at random, as far as a class has
-           rows (n_k = min(rows of class k, c/rank), c such that T rows come); tested on the mean
-           of the classes' own accuracies, which is a balanced test without throwing rows away
-All draws are functions of (seed, replication), so every gate sees the same prompts.
+           rows: n_k = min(rows of class k, c/rank), with c such that T rows come; judged by the mean
+           of the classes' own accuracies, a balanced test that throws no row away
+
+An order is a function of (seed, replication) alone, so every gate meets the same prompts.
 """
 
 import numpy as np
@@ -21,10 +22,11 @@ GROUPS = 5
 def order(
     kind: str, y: np.ndarray, T: int, seed: int, replication: int, groups: np.ndarray | None = None
 ) -> np.ndarray:
-    """Row numbers (T,) in order of arrival, of n rows with classes y (n,).
+    """Row numbers (T,) in order of arrival, out of n rows with class codes y (n,).
 
-    ``groups`` (n,) are a drifting stream's own groups; without them the classes are dealt into
-    ``GROUPS`` groups at random.  Raises DataError if there are fewer than T rows.
+    kind    iid, drift or zipf
+    groups  (n,) codes of a drifting stream's own groups; None deals the classes into GROUPS groups at random
+    Raises DataError for another kind, or if there are fewer than T rows.
     """
     if kind not in STREAMS:
         raise DataError(f"unknown stream {kind!r}; valid: {', '.join(STREAMS)}")
@@ -42,13 +44,16 @@ def order(
 
 
 def check(n: int, T: int) -> None:
-    """Raise DataError if n training rows are fewer than T rounds."""
+    """Raise DataError if the n training rows do not suffice for T rounds."""
     if n < T:
         raise DataError(f"T = {T} rounds with {n} training rows; give --rounds {n} or fewer")
 
 
 def weights(kind: str, test_y: np.ndarray) -> np.ndarray:
-    """Weights (n',) of the test rows, sum 1: equal, or under zipf equal for every class present."""
+    """Weights (n',) of the test rows with class codes test_y (n',), sum 1.
+
+    Equal weights; under zipf every class that is present gets the same total weight.
+    """
     n = len(test_y)
     if kind != "zipf":
         return np.full(n, 1.0 / n)
@@ -83,7 +88,10 @@ def _zipf(rows: np.ndarray, y: np.ndarray, T: int, key: np.ndarray, shuffle: np.
 
 
 def zipf_counts(counts: np.ndarray, T: int, ranks: np.ndarray) -> np.ndarray:
-    """n_k = min(counts_k, c / (1 + rank_k)) (K,) in whole rows, with sum T (counts sum to >= T)."""
+    """How many rows of each class come, (K,): n_k = min(counts_k, c / (1 + rank_k)), rounded, with sum T.
+
+    counts  (K,) rows that a class has, sum >= T;  ranks  (K,) from 0, most frequent first
+    """
     low, high = 0.0, float(counts.max()) * len(counts)
     for _ in range(200):
         c = 0.5 * (low + high)

@@ -4,12 +4,10 @@ The results depend on the study alone, so the same study gives the same bytes; s
 which do not, stand in a table of their own, joined on ``key``.
 """
 
-import hashlib
 import io
-import json
 from collections.abc import Sequence
 from pathlib import Path
-from typing import Any, NamedTuple, cast
+from typing import Any, NamedTuple
 
 import numpy as np
 import pandas as pd
@@ -17,10 +15,11 @@ import pandas as pd
 from llm.errors import CacheError
 from llm.spec import Cell, StudySpec
 from sim import table
-from sim.files import write_atomic
+from sim.files import Kept
+from sim.runlog import RunLog
 from sim.setup import build
 
-OWN: dict[str, tuple[str, str, str]] = {
+ADDED: dict[str, tuple[str, str, str]] = {
     "data": ("str", "", "data set"),
     "model": ("str", "", "pretrained model"),
     "mode": ("str", "", "frozen or finetune"),
@@ -36,7 +35,7 @@ OWN: dict[str, tuple[str, str, str]] = {
         "held-out accuracy of the pretrained model trained afresh on the labels bought by T (finetune)",
     ),
 }
-SCHEMA = OWN | table.SCHEMA
+SCHEMA = ADDED | table.SCHEMA
 SECONDS = ("features", "scoring", "gate", "train", "evaluate", "head", "total")
 TIMINGS: dict[str, tuple[str, str, str]] = {
     "key": ("str", "", "digest of the cell"),
@@ -71,32 +70,32 @@ class Played(NamedTuple):
 def frame(spec: StudySpec, cell: Cell, K: int, played: Played) -> pd.DataFrame:
     """The results table of one cell; the head's accuracy stands in its last row."""
     run = spec.run_of(cell)
-    log = cast(Any, _Log(run, build(run, played.d, K), [played.rows]))
-    made = table.from_log(f"{spec.data.name}/{cell.stream}", log, cell.replication)
-    head = np.full(len(made), np.nan)
+    log = RunLog(run, build(run, played.d, K), [played.rows])
+    rows = table.from_log(f"{spec.data.name}/{cell.stream}", log, cell.replication)
+    head = np.full(len(rows), np.nan)
     head[-1] = played.head
     if played.heads is not None:
         head[:] = played.heads
-    refit = np.full(len(made), np.nan)
+    refit = np.full(len(rows), np.nan)
     refit[-1] = played.refit
     heads = dict(head_accuracy_logistic=head, head_accuracy_refit=refit)
-    own = dict(data=spec.data.name, model=spec.model.name, mode=cell.mode, stream=cell.stream)
-    return typed(made.assign(**own, **heads, gate=cell.gate, key=cell.key()), SCHEMA)
+    source = dict(data=spec.data.name, model=spec.model.name, mode=cell.mode, stream=cell.stream)
+    return typed(rows.assign(**source, **heads, gate=cell.gate, key=cell.key()), SCHEMA)
 
 
 def timing(spec: StudySpec, cell: Cell, played: Played) -> dict[str, Any]:
     """One row of the timings table."""
     seconds = {f"seconds_{name}": played.seconds.get(name, 0.0) for name in SECONDS}
-    own = dict(data=spec.data.name, model=spec.model.name, key=cell.key(), peak_memory=played.peak_memory)
-    return own | {k: getattr(cell, k) for k in ("mode", "stream", "gate", "B", "T", "replication")} | seconds
+    row = dict(data=spec.data.name, model=spec.model.name, key=cell.key(), peak_memory=played.peak_memory)
+    return row | {k: getattr(cell, k) for k in ("mode", "stream", "gate", "B", "T", "replication")} | seconds
 
 
-def typed(made: pd.DataFrame, schema: dict[str, tuple[str, str, str]]) -> pd.DataFrame:
+def typed(frame: pd.DataFrame, schema: dict[str, tuple[str, str, str]]) -> pd.DataFrame:
     """Order and type the columns by a schema; raises TableError on a missing one."""
-    missing = set(schema) - set(made)
+    missing = set(schema) - set(frame)
     if missing:
         raise table.TableError(f"missing columns {sorted(missing)}")
-    return made[list(schema)].astype({c: kind for c, (kind, _, _) in schema.items()}).reset_index(drop=True)
+    return frame[list(schema)].astype({c: kind for c, (kind, _, _) in schema.items()}).reset_index(drop=True)
 
 
 def joined(frames: Sequence[pd.DataFrame], schema: dict[str, tuple[str, str, str]]) -> pd.DataFrame:
@@ -104,13 +103,15 @@ def joined(frames: Sequence[pd.DataFrame], schema: dict[str, tuple[str, str, str
     return typed(pd.concat(frames, ignore_index=True), schema)
 
 
-def save_cell(folder: Path, cell: Cell, made: pd.DataFrame, timings: dict[str, Any]) -> None:
+def kept(folder: Path, cell: Cell) -> Kept:
+    """Where the table of a cell lies or will lie; damage, or another cell's table, is a CacheError."""
+    advice = "delete it and its .json to play the cell again, or give another folder with --out"
+    return Kept(folder / f"{cell.key()}.parquet", CacheError, advice, about={"cell": list(cell)})
+
+
+def save_cell(folder: Path, cell: Cell, rows: pd.DataFrame, timings: dict[str, Any]) -> None:
     """Write ``<key>.parquet`` and, last, ``<key>.json`` with the cell, its timings and the sha256."""
-    data = made.to_parquet(index=False, compression="zstd")
-    path = folder / f"{cell.key()}.parquet"
-    write_atomic(path, data)
-    note = {"sha256": hashlib.sha256(data).hexdigest(), "cell": list(cell), "timings": timings}
-    write_atomic(path.with_suffix(".json"), json.dumps(note, indent=1).encode())
+    kept(folder, cell).put(rows.to_parquet(index=False, compression="zstd"), {"timings": timings})
 
 
 def load_cell(folder: Path, cell: Cell) -> tuple[pd.DataFrame, dict[str, Any]] | None:
@@ -118,20 +119,9 @@ def load_cell(folder: Path, cell: Cell) -> tuple[pd.DataFrame, dict[str, Any]] |
 
     Raises CacheError if the files are damaged or hold another cell.
     """
-    path = folder / f"{cell.key()}.parquet"
-    if not path.is_file() or not path.with_suffix(".json").is_file():
-        return None
-    try:
-        data, note = path.read_bytes(), json.loads(path.with_suffix(".json").read_text())
-        whole = note["sha256"] == hashlib.sha256(data).hexdigest()
-        other, timings = list(note["cell"]) != list(cell), dict(note["timings"])
-    except (ValueError, KeyError, TypeError, OSError) as error:
-        raise CacheError(f"{path} is damaged ({error}); delete it and its .json to play the cell again") from error
-    if not whole:
-        raise CacheError(f"{path} does not match its checksum; delete it and its .json to play the cell again")
-    if other:
-        raise CacheError(f"{path} holds the cell {note['cell']}, not {list(cell)}; give another folder with --out")
-    return typed(pd.read_parquet(io.BytesIO(data)), SCHEMA), timings
+    return kept(folder, cell).get(
+        lambda data, note: (typed(pd.read_parquet(io.BytesIO(data)), SCHEMA), dict(note["timings"]))
+    )
 
 
 def summary(results: pd.DataFrame) -> pd.DataFrame:
@@ -141,11 +131,3 @@ def summary(results: pd.DataFrame) -> pd.DataFrame:
     columns = ["labels", "mistakes", "mistakes_queried", "accuracy", "head_accuracy_logistic"]
     means, errors = groups[columns].mean(), groups[columns].sem(ddof=1).add_suffix("_se")
     return means.join(errors).join(groups.size().rename("replications")).reset_index()
-
-
-class _Log(NamedTuple):
-    """What ``sim.table`` reads of a run log, without the engine that makes them."""
-
-    spec: Any
-    setup: Any
-    rows: list[np.ndarray]

@@ -1,9 +1,9 @@
-"""Texts and labels: from a file or a Hugging Face data set id to one plain shape.
+"""Texts and labels, from a file or a Hugging Face data set id, in one plain shape.
 
-Classification: the label set is the candidate set of every prompt.  Multiple choice: every prompt
-has candidates of its own and ``y`` is the place of the gold one.  Training rows whose text (case
+Classification: all prompts share the classes as candidate answers.  Multiple choice: every prompt
+has candidates of its own and its label is the place of the gold one.  Training rows whose text (case
 and white space apart) also stands in the test split are dropped with a warning, because a learner
-that bought them would be tested on them.
+that bought them would be tested on what it has seen.
 """
 
 import hashlib
@@ -11,6 +11,7 @@ import json
 import warnings
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
+from itertools import compress
 from pathlib import Path
 from typing import Any
 
@@ -32,18 +33,23 @@ READERS: dict[str, Callable[..., pd.DataFrame]] = {
 
 
 class Duplicates(UserWarning):
-    """Training rows that also stand in the test split were dropped."""
+    """Warning: training rows were dropped because their text also stands in the test split."""
 
 
 class RareLabels(UserWarning):
-    """Labels of the test split that no training row carries: nothing can learn them."""
+    """Warning: some labels occur in the test split only, so that no learner can learn them."""
 
 
 @dataclass(frozen=True)
 class Data:
-    """n training and n' test rows; y holds codes into ``classes`` or, under multiple choice, into
-    the row's own ``candidates``.  ``groups`` (n,) codes the arrival groups of a drifting stream,
-    None where groups of classes are to be made up."""
+    """A data set of n training rows and n' test rows.
+
+    texts, test_texts            the prompts
+    y (n,), test_y (n',)         codes into ``classes`` or, in multiple choice, into the row's own candidates
+    classes                      names of the classes; () in multiple choice
+    candidates, test_candidates  the candidate answers of each row; None in classification
+    groups (n,)                  codes of the arrival groups of a drifting stream; None if there are none
+    """
 
     name: str
     texts: list[str]
@@ -57,13 +63,13 @@ class Data:
 
     @property
     def K(self) -> int:
-        """Number of classes, or the largest number of candidates a prompt has."""
+        """Number of classes, or the largest number of candidates that a prompt has."""
         if self.candidates is None:
             return len(self.classes)
         return max(len(c) for c in [*self.candidates, *(self.test_candidates or [])])
 
     def digest(self) -> str:
-        """Content hash (32 hex digits) of everything but the name."""
+        """Hash (32 hex digits) of everything but the name; equal for equal content."""
         groups = None if self.groups is None else self.groups.tolist()
         parts: list[Any] = [self.texts, self.y.tolist(), self.classes, self.test_texts, self.test_y.tolist()]
         text = json.dumps([*parts, self.candidates, self.test_candidates, groups])
@@ -71,11 +77,11 @@ class Data:
 
 
 def load(spec: DataSpec) -> Data:
-    """Read, check, split and deduplicate a data set.
+    """Read a data set, check it, split it into training and test rows, and drop duplicates.
 
-    Raises FileNotFoundError for a missing file and DataError for a missing column or split, an
-    empty text or label, fewer than two labels, candidates without the gold, or an id that the hub
-    does not serve.
+    Warns Duplicates or RareLabels.  Raises FileNotFoundError for a missing file, and DataError for a
+    missing column or split, an empty text or label, fewer than two labels, candidates without the
+    gold answer, or a data set id that the hub does not serve.
     """
     frame = _read(spec)
     text = _column(frame, spec, "text", spec.text_column, TEXT_NAMES)
@@ -136,14 +142,14 @@ def _hub(spec: DataSpec) -> pd.DataFrame:
 
 
 def _column(frame: pd.DataFrame, spec: DataSpec, what: str, given: str, usual: Sequence[str]) -> str:
-    found = [given] if given in frame else [] if given else [c for c in usual if c in frame]
-    if not found:
+    present = [given] if given in frame else [] if given else [c for c in usual if c in frame]
+    if not present:
         tried = repr(given) if given else " or ".join(usual)
         option = f"name it with --{what}-column" if usual else "check its name"
         raise DataError(
             f"{spec.path}: no {what} column {tried} among {', '.join(map(str, frame.columns[:12]))}; {option}"
         )
-    return found[0]
+    return present[0]
 
 
 def _complete(frame: pd.DataFrame, spec: DataSpec, text: str, label: str) -> None:
@@ -189,7 +195,7 @@ def _coded(frame: pd.DataFrame, test: np.ndarray, spec: DataSpec, text: str, lab
     if spec.candidates_column:
         sets = [[str(c) for c in row] for row in frame[spec.candidates_column]]
         y = np.array([_gold(g, c, i, spec) for g, c, i in zip(frame[label], sets, frame.index, strict=True)])
-        train_sets, test_sets = _part(sets, ~test), _part(sets, test)
+        train_sets, test_sets = list(compress(sets, ~test)), list(compress(sets, test))
         return Data(
             spec.name, list(texts[~test]), y[~test], (), list(texts[test]), y[test], train_sets, test_sets, groups
         )
@@ -206,10 +212,6 @@ def _coded(frame: pd.DataFrame, test: np.ndarray, spec: DataSpec, text: str, lab
         )
     classes = tuple(str(c) for c in names)
     return Data(spec.name, list(texts[~test]), y[~test], classes, list(texts[test]), y[test], groups=groups)
-
-
-def _part(rows: list[list[str]], mask: np.ndarray) -> list[list[str]]:
-    return [r for r, m in zip(rows, mask, strict=True) if m]
 
 
 def _gold(gold: Any, candidates: list[str], row: Any, spec: DataSpec) -> int:

@@ -83,11 +83,11 @@ class BudgetedTrainer(transformers.Trainer):
 
         Raises CacheError for a checkpoint without a readable purse.
         """
-        found = resume_from_checkpoint
-        if found is True:
-            found = get_last_checkpoint(self.args.output_dir)
-        if found:
-            path = Path(found) / PURSE
+        folder = resume_from_checkpoint
+        if folder is True:
+            folder = get_last_checkpoint(self.args.output_dir)
+        if folder:
+            path = Path(folder) / PURSE
             try:
                 state = json.loads(path.read_text())
             except (OSError, ValueError) as error:
@@ -109,9 +109,9 @@ def _check_rows(rows: Any, buyer: Buyer) -> None:
         )
     if len(rows) != len(buyer):
         raise DataError(f"{len(rows)} training rows and {len(buyer)} rows of features; give one feature row a row")
-    found = [name for name in (*LABELS, ROW) if name in rows[0]]
-    if found:
+    brought = [name for name in (*LABELS, ROW) if name in rows[0]]
+    if brought:
         raise DataError(
-            f"train_dataset has columns {found}: labels come from the source, and {ROW!r} is the trainer's own; "
+            f"train_dataset has columns {brought}: labels come from the source, and {ROW!r} is the trainer's own; "
             "remove_columns them"
         )

@@ -185,15 +185,15 @@ def _each_there(client: Any, function: Callable[..., Any], work: Work, here: str
 
 def _await(client: Any, arriving: Any) -> None:
     """Return when something has arrived; say so if nobody is left to compute it."""
-    last, said = time.monotonic(), False
+    last, told = time.monotonic(), False
     while not arriving.has_ready():
         time.sleep(LOOK)
         if client.status not in ("running", "connecting"):
             raise ClusterError(GONE)  # a result that was under way is then never announced
         if client.scheduler_info()["workers"]:
-            last, said = time.monotonic(), False
-        elif not said and time.monotonic() - last > DESERTED:
-            said = True
+            last, told = time.monotonic(), False
+        elif not told and time.monotonic() - last > DESERTED:
+            told = True
             print("the cluster has no workers left; waiting for new ones (Ctrl-C keeps what is finished)", flush=True)
 
 

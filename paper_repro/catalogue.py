@@ -6,7 +6,9 @@ from typing import NamedTuple
 import pandas as pd
 
 from figures.gallery import FAMILIES
-from paper_repro import falsify, reference, studies
+from paper_repro import falsify, reference
+from paper_repro.studies import determinism as determinism_play
+from paper_repro.studies import digits, information, worst
 from sim import sweeps
 from theory import claims, overlay
 from theory.falsify import tightness
@@ -23,7 +25,10 @@ STUDIES: dict[str, Study] = {
         *theory_studies.STUDIES,
         determinism.STUDY,
         nonmyopic.study(falsify.play),
-        *studies.STUDIES,
+        worst.STUDY,
+        determinism_play.STUDY,
+        information.STUDY,
+        digits.STUDY,
         *preference.STUDIES,
     )
 }
@@ -47,9 +52,7 @@ DERIVED: dict[str, Derived] = {
         ("worst_found", "routing", "preference_regret", "trace", "digits", *tightness.GAMES),
         lambda t: tightness.tightness_table(t, t["worst_found"]),
     ),
-    "digits_regret": Derived(
-        ("digits", "digits_scorer"), lambda t: studies.digits_regret(t["digits"], t["digits_scorer"])
-    ),
+    "digits_regret": Derived(("digits", "digits_scorer"), lambda t: digits.regret(t["digits"], t["digits_scorer"])),
     **{name: Derived((), lambda _, name=name: reference.shipped(name)) for name in reference.SHIPPED},  # type: ignore[misc]
 }
 

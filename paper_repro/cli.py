@@ -1,7 +1,6 @@
 """The command line.  Exit codes: 0 as expected, 1 a claim failed, 2 usage, 3 inconclusive."""
 
 import functools
-import os
 import sys
 from collections.abc import Callable
 from pathlib import Path
@@ -9,6 +8,7 @@ from typing import Annotated
 
 import typer
 
+from llm.errors import guarded
 from paper_repro.preflight import command as preflight_command
 
 app = typer.Typer(add_completion=False, no_args_is_help=True, help=__doc__, pretty_exceptions_enable=False)
@@ -21,31 +21,13 @@ Seeds = Annotated[int | None, typer.Option("--seeds", help="Number of disjoint s
 Backend = Annotated[str, typer.Option("--backend", help="local (threads and processes here) or dask.")]
 Scheduler = Annotated[str | None, typer.Option("--scheduler", help="Address or file of a Dask scheduler.")]
 Dry = Annotated[bool, typer.Option("--dry-run", help="Print the plan, its cost and what is cached.")]
-
-
-def cores() -> int:
-    """Cores that this process may use."""
-    return len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count() or 1
-
-
-CORES = cores()
+CORES = preflight_command.CORES  # that this process may use
 
 
 def call(work: Callable[[], int]) -> int:
-    """Run a command; user errors become one message and exit code 2."""
-    from pydantic import ValidationError
-
+    """Run a command; errors of the user, the engine or a solver become one message and exit code 2."""
     try:
-        return work()
-    except ValidationError as error:
-        for problem in error.errors():
-            place = ".".join(str(p) for p in problem["loc"])
-            text = problem["msg"].removeprefix("Value error, ")
-            print(f"error: {place + ': ' if place else ''}{text}", file=sys.stderr)
-        return 2
-    except (ValueError, OSError) as error:
-        print(f"error: {error}", file=sys.stderr)
-        return 2
+        return guarded(work)
     except RuntimeError as error:
         from sim.engine import EngineError
         from theory.oracles.certificate import OracleError
@@ -54,9 +36,6 @@ def call(work: Callable[[], int]) -> int:
             raise
         print(f"error: {error}", file=sys.stderr)
         return 2
-    except KeyboardInterrupt:
-        print("interrupted; what was finished is kept, and the same command goes on from there", file=sys.stderr)
-        return 130
 
 
 def command(name: str | None = None) -> Callable[[Callable[..., int]], Callable[..., None]]:
@@ -74,18 +53,19 @@ def command(name: str | None = None) -> Callable[[Callable[..., int]], Callable[
 
 
 def _prepare(tier: str, only: list[str] | None, seeds: int | None, out: Path | None):  # type: ignore[no-untyped-def]
-    from paper_repro import plan, store
+    from paper_repro import plan
+    from sim.files import ensure_writable
 
-    made = plan.make(tier, tuple(only or ()), seeds)
+    planned = plan.make(tier, tuple(only or ()), seeds)
     folder = out or Path("results") / tier
-    store.ensure_writable(folder)
-    return made, folder
+    ensure_writable(folder)
+    return planned, folder
 
 
-def _dry(made, folder: Path, place) -> int:  # type: ignore[no-untyped-def]
-    from paper_repro.dry import describe
+def _dry(planned, folder: Path, place) -> int:  # type: ignore[no-untyped-def]
+    from paper_repro.plan import describe
 
-    print("\n".join(describe(made, folder, place)))
+    print("\n".join(describe(planned, folder, place)))
     return 0
 
 
@@ -105,8 +85,8 @@ def _judged(tier: str, only: list[str] | None, seeds: int | None, out: Path | No
     from paper_repro import pipeline
     from paper_repro.backend import Where
 
-    made, folder = _prepare(tier, only, seeds, out)
-    return made, pipeline.verify(made, pipeline.simulate(made, folder, Where(jobs)))
+    planned, folder = _prepare(tier, only, seeds, out)
+    return planned, pipeline.verify(planned, pipeline.simulate(planned, folder, Where(jobs)))
 
 
 @command()
@@ -124,13 +104,13 @@ def run(
     from paper_repro.backend import where
 
     place = where(backend, scheduler, jobs)
-    made, folder = _prepare(tier, only, seeds, out)
+    planned, folder = _prepare(tier, only, seeds, out)
     if dry_run:
-        return _dry(made, folder, place)
+        return _dry(planned, folder, place)
     from paper_repro import pipeline
 
-    results, report = pipeline.run(made, folder, place)
-    code = _print_verdicts(results.tables["verdicts"]) if made.claims else 0
+    results, report = pipeline.run(planned, folder, place)
+    code = _print_verdicts(results.tables["verdicts"]) if planned.claims else 0
     print(f"report: {report.resolve()}")
     return code
 
@@ -154,18 +134,18 @@ def sweep(
 
         return custom.play(config, out or Path("results") / "custom")
     from paper_repro.backend import where
-    from paper_repro.shard import parse
+    from paper_repro.jobs import parse
 
     place, mine = where(backend, scheduler, jobs), parse(shard) if shard is not None else None
-    made, folder = _prepare(tier, only, seeds, out)
+    planned, folder = _prepare(tier, only, seeds, out)
     if dry_run:
-        return _dry(made, folder, place)
+        return _dry(planned, folder, place)
     from paper_repro import pipeline
 
     if mine is not None:
-        print(pipeline.prefill(made, folder, place, mine))
+        print(pipeline.prefill(planned, folder, place, mine))
         return 0
-    for name, frame in pipeline.simulate(made, folder, place).tables.items():
+    for name, frame in pipeline.simulate(planned, folder, place).tables.items():
         print(f"{name}: {len(frame)} rows, {folder / 'tables' / name}.parquet")
     return 0
 
@@ -175,8 +155,8 @@ def verify(
     tier: TierOption = "standard", only: Only = None, out: Out = None, jobs: Jobs = CORES, seeds: Seeds = None
 ) -> int:
     """Judge the claims (missing tables are played first); the exit code tells the outcome."""
-    made, results = _judged(tier, only, seeds, out, jobs)
-    return _print_verdicts(results.tables["verdicts"]) if made.claims else 0
+    planned, results = _judged(tier, only, seeds, out, jobs)
+    return _print_verdicts(results.tables["verdicts"]) if planned.claims else 0
 
 
 @command()
@@ -199,8 +179,8 @@ def report(
     from paper_repro import pipeline
     from paper_repro.backend import Where
 
-    made, folder = _prepare(tier, only, seeds, out)
-    print(f"report: {pipeline.run(made, folder, Where(jobs))[1].resolve()}")
+    planned, folder = _prepare(tier, only, seeds, out)
+    print(f"report: {pipeline.run(planned, folder, Where(jobs))[1].resolve()}")
     return 0
 
 
@@ -243,14 +223,14 @@ def falsify(
     seed: Annotated[int, typer.Option("--seed", min=0, help="Seed of the search.")] = 0,
 ) -> int:
     """Search for the instances that come nearest to breaking a bound; exit code 1 if one is broken."""
-    from paper_repro import store
     from paper_repro.falsify import run as search
+    from sim.files import ensure_writable
     from theory.falsify.space import TARGETS
 
     folder = out or Path("results")
-    store.ensure_writable(folder)
-    found = search(tuple(claim or TARGETS), minutes, folder, seed)
-    return 1 if any(f.ratio > 1.0 + 1e-9 for f in found) else 0
+    ensure_writable(folder)
+    worst = search(tuple(claim or TARGETS), minutes, folder, seed)
+    return 1 if any(f.ratio > 1.0 + 1e-9 for f in worst) else 0
 
 
 @app.command("llm", context_settings=dict(allow_extra_args=True, ignore_unknown_options=True), add_help_option=False)

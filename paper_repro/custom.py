@@ -3,8 +3,8 @@
 import tomllib
 from pathlib import Path
 
-from paper_repro import store
 from sim import engine, table
+from sim.files import ensure_writable
 from sim.spec import RunSpec
 
 
@@ -12,7 +12,7 @@ def play(path: Path, folder: Path) -> int:
     """Play the run into a table named like the file; raises FileNotFoundError and what RunSpec raises."""
     if not path.is_file():
         raise FileNotFoundError(f"no configuration {path}; give a TOML file of RunSpec fields")
-    store.ensure_writable(folder)
+    ensure_writable(folder)
     spec = RunSpec.model_validate(tomllib.loads(path.read_text()))
     frame = table.from_log(f"{path.stem}/0", engine.play(spec))
     target = folder / f"{path.stem}.parquet"

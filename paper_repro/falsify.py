@@ -31,7 +31,7 @@ def summary(spec: RunSpec) -> str:
 
 
 def run(claims: tuple[str, ...], minutes: float, out: Path, seed: int = 0) -> list[search.Found]:
-    """Search every claim for an equal share of ``minutes``, simplify what was found where that costs
+    """Search every claim for an equal share of ``minutes``, simplify its worst instance where that costs
     no tightness (seconds more), and write out/falsify/<claim>.json.
 
     The share bounds the search by wall clock, so a faster machine may find a tighter instance; the
@@ -40,7 +40,7 @@ def run(claims: tuple[str, ...], minutes: float, out: Path, seed: int = 0) -> li
     targets = [target_of(claim) for claim in claims]
     if not minutes > 0.0:
         raise ValueError(f"minutes = {minutes:g} is not allowed; give a positive number")
-    found = []
+    worst = []
     for target in targets:
         start = time.monotonic()
         best = search.search(target, play, UNLIMITED, seed, 60.0 * minutes / len(targets))
@@ -52,5 +52,5 @@ def run(claims: tuple[str, ...], minutes: float, out: Path, seed: int = 0) -> li
             f"{best.claim:<10} measured/bound {best.ratio:.6f}{broken}  {summary(best.spec)}  "
             f"{path} ({time.monotonic() - start:.0f} s)"
         )
-        found.append(best)
-    return found
+        worst.append(best)
+    return worst

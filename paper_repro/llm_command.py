@@ -33,7 +33,7 @@ def folder_in(arguments: list[str]) -> Path:
 
 def show(folder: Path) -> int:
     """Judge and draw the tables of a study's folder; prints verdicts and files."""
-    from figures.gallery import FAMILIES, save
+    from paper_repro import drawing
     from theory.claims import LEVEL
     from theory.judges.llm import LLM
     from theory.ledger import exit_code, judge
@@ -48,7 +48,5 @@ def show(folder: Path) -> int:
         print(f"{row.id:<5} {row.verdict:<13} {row.statement}")
     frozen = set(tables["llm_runs"]["mode"]) == {"frozen"}
     names = ("f22_llm_accuracy", "f23_llm_mistakes") if frozen else ("f24_llm_orders",)
-    for name in names:
-        for path in save(FAMILIES[name].draw(tables), folder / "figures", name):
-            print(path)
+    print("\n".join(map(str, drawing.write(names, tables, folder / "figures"))))
     return exit_code(verdicts)

@@ -2,25 +2,16 @@
 
 import dataclasses
 from dataclasses import dataclass
+from pathlib import Path
 
 from figures.gallery import FAMILIES
+from paper_repro import cells, runs
+from paper_repro.backend import Where
 from paper_repro.catalogue import STUDIES, closure, sources
+from paper_repro.jobs import Job, by_table
 from sim import sweeps, tiers
-from sim.spec import RunSpec, one_of
+from sim.spec import one_of
 from theory.claims import LEDGER, chosen
-
-SECONDS_PER_UNIT = 2.5e-6  # one round at d <= 16 on one core; only used for estimates
-SECONDS_PER_CONFIGURATION = 0.02
-
-
-@dataclass(frozen=True)
-class Job:
-    """One configuration of a sweep: id "name/i", its spec and estimated core seconds."""
-
-    sweep: str
-    run: str
-    spec: RunSpec
-    seconds: float
 
 
 @dataclass(frozen=True)
@@ -31,12 +22,12 @@ class Plan:
     jobs: tuple[Job, ...]
     claims: tuple[str, ...]
     figures: tuple[str, ...]
-    studies: tuple[str, ...] = ()
     label: str = ""  # "" for everything, "-B8-hard" for a selection, so that it overwrites nothing
 
     @property
     def sweeps(self) -> tuple[str, ...]:
-        return tuple(dict.fromkeys(job.sweep for job in self.jobs))
+        """The sweeps among the tables that are played; the others are studies."""
+        return tuple(dict.fromkeys(job.table for job in self.jobs if job.kind is runs.RUNS))
 
 
 def tier_of(name: str, sets: int | None) -> tiers.Tier:
@@ -72,11 +63,20 @@ def make(tier_name: str, only: tuple[str, ...] = (), sets: int | None = None) ->
     """Build the plan of a command; ValueError names an unknown tier or id and the nearest."""
     tier = tier_of(tier_name, sets)
     claims, wanted, drawn = select(only)
-    names = [s for s in sweeps.SWEEPS if s in wanted]
-    jobs = tuple(
-        Job(name, f"{name}/{i}", spec, SECONDS_PER_UNIT * sweeps.cost(spec) + SECONDS_PER_CONFIGURATION)
-        for name in names
-        for i, spec in enumerate(sweeps.SWEEPS[name](tier))
-    )
-    studies = tuple(s for s in STUDIES if s in wanted)
-    return Plan(tier, jobs, claims, drawn, studies, "".join(f"-{name}" for name in only))
+    played = [job for name in sweeps.SWEEPS if name in wanted for job in runs.jobs(name, tier)]
+    played += [job for name, study in STUDIES.items() if name in wanted for job in cells.jobs(study, tier)]
+    return Plan(tier, tuple(played), claims, drawn, "".join(f"-{name}" for name in only))
+
+
+def describe(plan: Plan, out: Path, place: Where) -> list[str]:
+    """What a plan would play and what of it is cached, a line a table; claims, figures, and the time at a place."""
+    lines, total = [], 0.0
+    for name, jobs in by_table(plan.jobs).items():
+        missing = [job.seconds for job in jobs if not job.kept(out).finished()]
+        total += sum(missing)
+        count = f"{len(jobs):>5} {jobs[0].kind.plural + ',':<15} {len(jobs) - len(missing):>5} cached"
+        lines.append(f"{name:<24} {count}, {sum(missing):>6.0f} core s to play")
+    lines.append(f"claims: {' '.join(plan.claims) or 'none'}")
+    lines.append(f"figures: {' '.join(plan.figures) or 'none'}")
+    cores = place.jobs if place.scheduler is None else 1
+    return [*lines, f"about {total / cores / 60:.1f} minutes on {place.text}; output in {out}"]

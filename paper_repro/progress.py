@@ -12,7 +12,7 @@ PLAIN_EVERY = 10.0
 
 
 class Plain:
-    """Lines for logs: what is done, in work units, and an estimate of what is left."""
+    """Lines for logs: what is done, and an estimate of what is left."""
 
     def __init__(self, total: float, count: int, what: str) -> None:
         self.total, self.count, self.what = total, count, what
@@ -20,7 +20,7 @@ class Plain:
         self.shown = self.start
 
     def advance(self, work: float, label: str) -> None:
-        """Count one finished configuration of the given work."""
+        """Count one finished job of the given work (in any unit of time)."""
         self.done += work
         self.finished += 1
         now = time.monotonic()
@@ -38,7 +38,7 @@ class Bar:
         self.task = progress.add_task("simulating", total=total)
 
     def advance(self, work: float, label: str) -> None:
-        """Count one finished configuration of the given work."""
+        """Count one finished job of the given work (in any unit of time)."""
         self.progress.update(self.task, advance=work, description=label)
 
 

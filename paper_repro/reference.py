@@ -1,6 +1,6 @@
 """Committed reference results: verdicts of a tier, and for the smoke tier its numbers.
 
-Decisions and counts are compared exactly, floats to 1e-9; the README's table is ``markdown`` of the
+Decisions and counts are compared exactly, floats to 1e-9; the ledger page's table is ``markdown`` of the
 standard tier's verdicts.  ``SHIPPED`` tables were measured once (their .json says where and how) and
 are shown as reference results: times of a benchmark, runs of a language model.
 """

@@ -51,13 +51,13 @@ def digits_rows(frame: pd.DataFrame) -> list[dict]:
     """Mean and standard error of accuracy and mistakes, a row for each gate and beta."""
     rows = table.final(frame)
     out = []
-    for (beta, gate), cell in rows.groupby([rows["beta"].round(3), "gate"]):
-        n = len(cell)
+    for (beta, gate), group in rows.groupby([rows["beta"].round(3), "gate"]):
+        n = len(group)
         out.append(
             dict(
-                beta=beta, gate=gate, labels=cell["labels"].mean(), accuracy=100 * cell["accuracy"].mean(),
-                accuracy_se=100 * cell["accuracy"].std() / math.sqrt(n), mistakes=cell["mistakes"].mean(),
-                mistakes_se=cell["mistakes"].std() / math.sqrt(n), queried=cell["mistakes_queried"].mean(), n=n,
+                beta=beta, gate=gate, labels=group["labels"].mean(), accuracy=100 * group["accuracy"].mean(),
+                accuracy_se=100 * group["accuracy"].std() / math.sqrt(n), mistakes=group["mistakes"].mean(),
+                mistakes_se=group["mistakes"].std() / math.sqrt(n), queried=group["mistakes_queried"].mean(), n=n,
             )
         )  # fmt: skip
     return out

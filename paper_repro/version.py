@@ -14,7 +14,7 @@ def source_digest() -> str:
     theory = [f for f in ROOT.glob("theory/**/*.py") if f.relative_to(ROOT / "theory").as_posix() not in JUDGES]
     rules = [f for f in ROOT.glob("sim/**/*.py") if f.relative_to(ROOT / "sim").parts[0] not in ("live", "adapters")]
     files = [*theory, *rules, *ROOT.glob("paper_repro/expected/instances/*")]
-    for file in sorted([*files, ROOT / "paper_repro" / "studies.py"]):
+    for file in sorted([*files, *ROOT.glob("paper_repro/studies/*.py")]):
         h.update(file.relative_to(ROOT).as_posix().encode())
         h.update(file.read_bytes())
     return h.hexdigest()[:12]

@@ -21,22 +21,17 @@ Order of moves in one round
     6. only a bought label teaches anything; regret accrues in every round.
 
 Map
-    spec       frozen descriptions of a run, checked when they are made
-    draws      counter-based random bits: (seed, replication, round, role) -> number
-    streams    context processes; recorded: features and labels from a file
-    learners   ridge regression with a shared design (``ridge`` is ``ova`` with one column)
-    leader     pick, compared pair, latencies
-    gates      who buys what: pure rules on scalars
-    followers  who shows what: pure rules on scores and payoffs; evasion: the exact evader;
-               planners: a committed schedule (scripts: from a file) and a follower that plans
-    log        the columns of a run log and the path-wise maxima kept between records
-    loop       one run in readable Python: the reference; trace: its vectors and decisions
-    kernels    the same run compiled: the only file that imports numba
-    engine     specs -> run logs, over replications; status codes -> exceptions
-    table      the schema of results tables; read, write, check
+    rules      what happens in a round, as plain functions on numbers
+    game       a run, once: ``loop`` plays it as it stands, ``kernels`` compiles it (the only file
+               that imports numba)
+    spec       frozen descriptions of a run, checked when they are made; fields: their numbers and names
+    setup      a description as plain numbers, the argument of every rule
+    recorded   features and labels from a file; scripts: schedules from a file
+    sources    where a user's file comes from; plugins: its gate, follower or learner; protocols: types
+    engine     specs -> run logs, over replications; trace: vectors and decisions of one run
+    runlog     what a configuration left behind; table: the schema of results tables; files: bytes on disk
     sweeps     the named experiments; tiers: their sizes
-    own        a user's gate, follower or learner from a file; protocols: their types
+    version    the digest of the sources behind every cache
     preference the second game
     live       gates outside the simulator, label sources; adapters: scikit-activeml, Gymnasium
-    codes, fields, setup, rounds, recorded, version: names, numbers, parts of a round, files, digest
 """

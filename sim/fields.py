@@ -1,14 +1,25 @@
-"""What the fields of a spec may hold: names from a list, bounded numbers; no unknown keys."""
+"""What a field of a spec may hold: a name from a list, a number within bounds.
+
+The validators raise ValueError with the value, the rule and what would be allowed.
+"""
 
 import difflib
+import hashlib
+import json
 import math
+from pathlib import Path
 from typing import Annotated, Any
 
 from pydantic import AfterValidator, BaseModel, BeforeValidator, ConfigDict, ValidationInfo
 
+from sim import sources
+
 
 def one_of(what: str, valid: tuple[str, ...]) -> AfterValidator:
-    """Validator: the name is in ``valid``; the message names the nearest and all valid ones."""
+    """Validator: the name must be in ``valid``.
+
+    what   the kind of name, for the message, which gives the nearest valid name and all of them
+    """
 
     def check(name: str) -> str:
         if name not in valid:
@@ -21,7 +32,10 @@ def one_of(what: str, valid: tuple[str, ...]) -> AfterValidator:
 
 
 def bounded(low: float, *, strict: bool = False, high: float = math.inf, closed: bool = False) -> AfterValidator:
-    """Validator: a finite number with low <= x < high; low < x if ``strict``, x <= high if ``closed``."""
+    """Validator: a finite number with low <= x < high.
+
+    strict  also x != low;  closed  also x == high is allowed
+    """
     end = f" {'<=' if closed else '<'} {high:g}" if high < math.inf else ", finite"
     rule = f"{low:g} {'<' if strict else '<='} value{end}"
 
@@ -34,7 +48,7 @@ def bounded(low: float, *, strict: bool = False, high: float = math.inf, closed:
 
 
 def no_bool(x: Any) -> Any:
-    """The value itself; ValueError for True and False, which Python takes for 1 and 0."""
+    """The value itself; ValueError for True and False, which Python would take for 1 and 0."""
     if isinstance(x, bool):
         raise ValueError(f"{x} is not a number")
     return x
@@ -49,7 +63,38 @@ Share = Annotated[float, BeforeValidator(no_bool), bounded(0.0, high=1.0, closed
 Price = Annotated[float, BeforeValidator(no_bool), bounded(-1.0, high=1.0, closed=True)]
 
 
+def budget_of(T: int, beta: float | None, B: int | None) -> int:
+    """The number of labels that ``beta`` (B = floor(beta T)) or ``B`` allows; T where neither is given.
+
+    Raises ValueError where both are given or the rule 1 <= B <= T is broken.
+    """
+    if beta is not None and B is not None:
+        raise ValueError(f"beta = {beta:g} and B = {B}: give one of them")
+    if B is not None:
+        if not 1 <= B <= T:
+            raise ValueError(f"B = {B} with T = {T}: the rule is 1 <= B <= T")
+        return B
+    if beta is None:
+        return T
+    if not 0.0 < beta <= 1.0:
+        raise ValueError(f"beta = {beta:g} is not allowed; the rule is 0 < beta <= 1 (share of rounds)")
+    labels = math.floor(beta * T * (1 + 1e-12))
+    if labels < 1:
+        raise ValueError(f"beta = {beta:g} with T = {T} buys no label; give a larger beta or T")
+    return labels
+
+
 class Spec(BaseModel):
-    """Base of all specs: immutable, no unknown keys."""
+    """Base class of all specs: its objects cannot be changed, and an unknown key is an error."""
 
     model_config = ConfigDict(frozen=True, extra="forbid", strict=False)
+
+    def digest_with(self, *paths: str) -> str:
+        """Digest (32 hex digits) of the fields and of the bytes of the files at ``paths`` (sources, or "")."""
+        text = json.dumps(self.model_dump(mode="json"), sort_keys=True, separators=(",", ":"))
+        found = hashlib.sha256(text.encode())
+        for path in paths:
+            file = sources.file_of(path) if path.startswith("entry:") else Path(path)
+            if path and file.is_file():
+                found.update(file.read_bytes())
+        return found.hexdigest()[:32]

@@ -26,9 +26,10 @@ def game(parts, status, watch=None):
         r = 0
         for t in range(g.T):
             scheduled = schedule[t] if schedule.shape[0] > 0 else 0
-            alpha, v, x, regret = rounds.meet(
-                g, process, keys, t, s, p, theta_star, scheduled, w, decide, choose, respond
-            )
+            alpha = learners.radius(g, s.psi)
+            gold = rounds.present(g, process, keys, t, s, p, alpha, theta_star, scheduled, w, decide, choose, respond)
+            v, x = rounds.meet(g, keys, t, s, alpha, scheduled, w)
+            regret = w.payoffs[gold] - w.payoffs[v.pick]
             bought, reason, threshold = decide(g, p, x)
             ratio = tally.conf_ratio
             if watch is not None:

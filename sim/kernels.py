@@ -34,13 +34,13 @@ _NUMBERS = {
     followers: "ascend smallest worst_pick choose tremble hard",
     streams: "component fill_pool",
     log: "blank advance write",
-    rounds: "surprise surprise_of_class payoffs_of lay_out noise compare",
+    rounds: "surprise surprise_of_class payoffs_of lay_out noise compare meet meet_class",
 }
 _ARRAYS = {
     draws: "mix bits uniform bell gaussian",
     learners: "update absorb",
     gates: "settle",
-    rounds: "present buy meet meet_class predict_class learn_class",
+    rounds: "present buy predict_class learn_class",
 }
 _OVERLOADED = {draws.fill_bell, draws.fill_uniform, draws.uniform_at}  # compiled from another text, below
 _BORROW = dict(_nrt=False) if hasattr(numba.core.cpu.CPUTargetOptions, "_nrt") else {}

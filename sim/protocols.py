@@ -1,4 +1,4 @@
-"""What a part of one's own looks like to a type checker or an editor; nothing here runs.
+"""The types of a user's gate, follower or learner, for a type checker or an editor; nothing here runs.
 
 Write ``_: Query = query`` under ``if TYPE_CHECKING:`` in your file and the editor says what does not fit.
 ``sim.plugins`` says what the parts mean.
@@ -9,25 +9,25 @@ from typing import Any, Protocol
 import numpy as np
 
 from sim.rules.gates import Purse, Signal
-from sim.setup import Setup
+from sim.setup import GateSetup, Setup
 
 
 class Query(Protocol):
     """query(game, purse, signal): True asks for this round's label.  Pure."""
 
-    def __call__(self, game: Setup, purse: Purse, signal: Signal, /) -> bool: ...
+    def __call__(self, game: GateSetup, purse: Purse, signal: Signal, /) -> bool: ...
 
 
 class Update(Protocol):
     """update(game, purse, signal, bought): after the decision; may write purse.memory in place."""
 
-    def __call__(self, game: Setup, purse: Purse, signal: Signal, bought: bool, /) -> None: ...
+    def __call__(self, game: GateSetup, purse: Purse, signal: Signal, bought: bool, /) -> None: ...
 
 
 class Latency(Protocol):
     """latency(game, purse, signal): a bound on this round's regret [reward], claimed before the label."""
 
-    def __call__(self, game: Setup, purse: Purse, signal: Signal, /) -> float: ...
+    def __call__(self, game: GateSetup, purse: Purse, signal: Signal, /) -> float: ...
 
 
 class Gate(Protocol):

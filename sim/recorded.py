@@ -1,8 +1,9 @@
-"""Recorded streams: features and labels from a file, so that real data can be replayed.
+"""Recorded streams: features and labels read from a file, so that real data can be played.
 
 A .npz holds ``X`` (n, m) and ``y`` (n,); a .parquet holds a ``label`` column and either one list
-column ``features`` or numeric columns.  ``digits`` is scikit-learn's bundled set (1,797 x 64, 10
-classes).  Rows are scaled to norm L; labels of any kind are coded 0..K-1 in sorted order.
+column ``features`` or numeric columns.  The name ``digits`` means scikit-learn's bundled set
+(1,797 rows, 64 features, 10 classes).  Rows are scaled to norm 1; labels of any kind are coded
+0..K-1 in sorted order.
 """
 
 from functools import lru_cache
@@ -14,7 +15,7 @@ import pandas as pd
 
 
 class Recorded(NamedTuple):
-    """X (n, m) float64 rows of norm at most 1, y (n,) int64 codes, K classes."""
+    """A checked stream: X (n, m) float64 rows of norm at most 1, y (n,) int64 codes, K classes."""
 
     X: np.ndarray
     y: np.ndarray
@@ -24,8 +25,11 @@ class Recorded(NamedTuple):
 def load(path: str, center: bool = False) -> Recorded:
     """Read and check a recorded stream.
 
-    Raises FileNotFoundError if there is no such file and ValueError for a wrong shape, a missing
-    column, NaN or infinity, or fewer than two classes.
+    path    a .npz or .parquet file, or ``digits``
+    center  subtract the mean row before scaling (labels are not used)
+    The last four streams are kept in memory and read again when their file changes.
+    Raises FileNotFoundError if there is no such file, and ValueError for another suffix, a wrong shape,
+    a missing column, NaN or infinity, a missing label, or fewer than two classes.
     """
     file = Path(path)
     stamp = (file.stat().st_mtime_ns, file.stat().st_size) if path != "digits" and file.is_file() else (0, 0)
@@ -72,7 +76,10 @@ def _columns(frame: pd.DataFrame, path: str) -> tuple[np.ndarray, np.ndarray]:
 
 
 def check(X: np.ndarray, y: np.ndarray, path: str, center: bool = False) -> Recorded:
-    """Validate shapes and values, center on request, scale rows to norm 1, code the labels."""
+    """Validate X (n, m) and y (n,), center on request, scale rows to norm 1, code the labels.
+
+    ``path`` names the source in messages.  Raises ValueError as ``load``.
+    """
     if X.ndim != 2 or y.ndim != 1 or len(X) != len(y) or X.shape[1] < 1 or len(X) < 1:
         raise ValueError(f"{path}: X has shape {X.shape} and y {y.shape}; they must be (n, m) and (n,) with one n > 0")
     X = np.ascontiguousarray(X, dtype=np.float64)
@@ -92,8 +99,9 @@ def check(X: np.ndarray, y: np.ndarray, path: str, center: bool = False) -> Reco
 
 
 def split(data: Recorded, order: np.ndarray, T: int, test_fraction: float, path: str):
-    """Training rows (T, m), their labels, test rows and test labels in the given order.
+    """Rows to play and rows held out: (X (T, m), y (T,), test X, test y), taken in the given ``order`` (n,).
 
+    The first T rows are played, the last ``test_fraction`` of all rows are held out.
     Raises ValueError if fewer than T rows are left beside the held-out share.
     """
     n = len(data.y)

@@ -1,4 +1,4 @@
-"""Vectors that a committed follower plays, from a .npy file: read and checked at the door."""
+"""Schedules: the vectors that a committed follower plays, read from a .npy file and checked."""
 
 from pathlib import Path
 
@@ -8,9 +8,10 @@ SLACK = 1e-9  # relative; a vector written at norm L may come back a rounding er
 
 
 def load(path: str, d: int, L: float) -> np.ndarray:
-    """The schedule (T', d) of a .npy file, float64, T' >= 1, every norm at most L.
+    """The schedule (T', d) in the file ``path``, float64, T' >= 1, one row a round, every norm at most L.
 
-    Raises ValueError where the file is missing, is no .npy array of real numbers, or breaks a rule.
+    Raises ValueError if the file is missing, holds no array of real numbers, has another shape, or if
+    a row is not finite or longer than L.
     """
     if not Path(path).is_file():
         raise ValueError(f"follower.path = {path!r} is no file; write the schedule with numpy.save")

@@ -1,30 +1,26 @@
-"""Frozen descriptions of a run, checked once when they are made.
+"""Descriptions of a run: immutable, and checked once, when they are made.
 
-A message gives the value, the rule and the way out.  Unknown keys are refused.  ``key()`` is a
-stable digest of everything that determines the numbers, so results can be cached under it.
+Whatever is not allowed raises pydantic's ValidationError, which names value, rule and way out.
+``key()`` is a digest of everything that determines the numbers, so results can be cached under it.
 """
 
-import hashlib
-import json
 import math
-from pathlib import Path
 from typing import Annotated, Literal
 
 from pydantic import BeforeValidator, model_validator
 
 from sim import plugins, scripts, sources
-from sim.fields import Count, Fraction, Index, NonNegative, Positive, Price, Share, Spec, one_of
+from sim.fields import Count, Fraction, Index, NonNegative, Positive, Price, Share, Spec, budget_of, one_of
 from sim.fields import no_bool as _no_bool
 from sim.rules import codes, followers, gates
 
 
 class StreamSpec(Spec):
-    """Where prompts come from.
+    """Where prompts come from (contexts: ``sim.rules.streams``): N responses of d features a round.
 
-    N is 2 in the free game and the number of classes on a recorded stream; d is the width of a
-    recorded file.  ``path`` is a .npz (X, y) or .parquet file, or ``digits`` (scikit-learn's).
-    ``center`` subtracts the file's mean row (no labels used) before rows are scaled to norm 1.
-    ``exponent`` shapes power_law; ``components`` and ``leak`` shape zipf and shift.
+    N  8 by default; 2 in the free game, the number of classes on a recorded stream, whose file sets d
+    path  a .npz (X, y) or .parquet file, or ``digits``; ``center`` subtracts its mean row before scaling
+    exponent  shapes power_law;  components, leak (scale outside a component's block)  zipf and shift
     """
 
     context: Annotated[str, one_of("context", codes.CONTEXTS)] = "isotropic"
@@ -53,12 +49,12 @@ class StreamSpec(Spec):
 
 
 class FollowerSpec(Spec):
-    """Who chooses the M alternatives (``all`` shows every class of a recorded stream).
+    """Who chooses the M alternatives that are shown (``all``: every class of a recorded stream).
 
-    ``tremble`` is the relative size of the trembling hand of ball, evader and patient.  ``price``,
-    ``turn``, ``haste``, ``period`` shape patient (``sim.rules.planners``), ``path`` is the schedule's .npy
-    (T', d), replayed cyclically, or the file of a ``plugin`` (``sim.plugins``), and ``exact`` makes
-    the evader solve its cone program.
+    tremble  relative size of the trembling hand of ball, evader and patient
+    price, turn, haste, period  shape patient (``sim.rules.planners``)
+    path  the .npy (T', d) of a schedule, replayed cyclically, or the file of a ``plugin`` (``sim.plugins``)
+    exact  the evader solves its cone program, for gates that look at the width alone
     """
 
     kind: Annotated[str, one_of("follower", followers.KINDS)] = "iid"
@@ -124,10 +120,11 @@ class LearnerSpec(Spec):
 
 
 class GateSpec(Spec):
-    """Who buys.  ``latency`` is the one the gate compares; by default regret for llf_regret and
-    llf_self_paced, width otherwise.  ``eta`` = 0 means 1/sqrt(B).  ``cap`` = False switches the
-    hard budget off, for the two theorems that promise to need none and for a user's ``plugin``, read
-    from the file ``path`` (``sim.plugins``)."""
+    """Which rule (``sim.rules.gates``) decides on purchases; a ``plugin`` is read from the file ``path``.
+
+    latency  the one it compares: "width", "regret", or "" for the rule's usual one;  eta  0 means 1/sqrt(B)
+    cap  False lifts the hard budget, for the two theorems that need none and for a plugin
+    """
 
     kind: Annotated[str, one_of("gate", gates.KINDS)] = "always"
     latency: Annotated[str, one_of("latency", ("", *codes.LATENCIES))] = ""
@@ -211,7 +208,7 @@ class RunSpec(Spec):
 
     @model_validator(mode="after")
     def _consistent(self) -> "RunSpec":
-        self._check_budget()
+        budget_of(self.T, self.beta, self.B)
         self._check_follower()
         traits = followers.TRAITS_OF[self.follower.kind]
         free = (traits.game or self.stream.context) == "free"
@@ -258,22 +255,10 @@ class RunSpec(Spec):
         if self.follower.kind == "schedule":
             scripts.load(self.follower.path, self.stream.d, self.learner.L)
 
-    def _check_budget(self) -> None:
-        if self.beta is not None and self.B is not None:
-            raise ValueError(f"beta = {self.beta:g} and B = {self.B}: give one of them")
-        if self.beta is not None and not 0.0 < self.beta <= 1.0:
-            raise ValueError(f"beta = {self.beta:g} is not allowed; the rule is 0 < beta <= 1 (share of rounds)")
-        if self.B is not None and not 1 <= self.B <= self.T:
-            raise ValueError(f"B = {self.B} with T = {self.T}: the rule is 1 <= B <= T")
-        if self.budget < 1:
-            raise ValueError(f"beta = {self.beta:g} with T = {self.T} buys no label; give a larger beta or T")
-
     @property
     def budget(self) -> int:
         """B; every label (B = T) when no budget is given."""
-        if self.B is not None:
-            return self.B
-        return self.T if self.beta is None else math.floor(self.beta * self.T * (1 + 1e-12))
+        return budget_of(self.T, self.beta, self.B)
 
     @property
     def N(self) -> int:
@@ -286,13 +271,7 @@ class RunSpec(Spec):
 
     def key(self) -> str:
         """Digest (32 hex digits) of the spec and, if it replays files, of their bytes."""
-        text = json.dumps(self.model_dump(mode="json"), sort_keys=True, separators=(",", ":"))
-        digest = hashlib.sha256(text.encode())
-        for path in (self.stream.path, self.follower.path, self.gate.path, self.learner.path):
-            file = sources.file_of(path) if path.startswith("entry:") else Path(path)
-            if path and file.is_file():
-                digest.update(file.read_bytes())
-        return digest.hexdigest()[:32]
+        return self.digest_with(self.stream.path, self.follower.path, self.gate.path, self.learner.path)
 
 
 def evader(gate: GateSpec) -> FollowerSpec:

@@ -1,7 +1,7 @@
-"""The named experiments: for each tier an immutable tuple of run specs a name, ids "name/i".
+"""The named experiments: functions from a tier to an immutable tuple of run specs, with ids "name/i".
 
-Every sweep is played on ``tier.sets`` disjoint seed sets, so that each verdict can be drawn three
-times from independent data.  TESTING is a subset small enough for a unit test.
+Every sweep but ``trace`` is played on ``tier.sets`` disjoint seed sets, so that each verdict can be
+drawn from independent data as often.  TESTING names sweeps small enough for a unit test.
 """
 
 from itertools import product
@@ -32,7 +32,10 @@ ARENAS = (
 
 
 def arena(follower: str, context: str, d: int, **stream: Any) -> dict[str, Any]:
-    """Stream and follower of one cell; a free follower draws its own vectors."""
+    """The stream and the follower of a configuration, as keyword arguments of ``RunSpec``.
+
+    d       feature dimension;  stream  further fields of ``StreamSpec``
+    """
     return dict(stream=StreamSpec(context=context, d=d, **stream), follower=FollowerSpec(kind=follower))
 
 
@@ -41,7 +44,9 @@ def _per_set(tier: Tier, make) -> tuple[RunSpec, ...]:
 
 
 def horizon(tier: Tier) -> tuple[RunSpec, ...]:
-    """Every label bought: regret against T and d, ball and pool followers."""
+    """Every label bought, against the ball follower in each dimension and against four others at d = 8:
+    how regret grows with T and d.
+    """
     cells = [("ball", "free", d) for d in tier.dims]
     cells += [(f, "isotropic", 8) for f in POOL] + [("evader", "free", 8)]
     return _per_set(
@@ -53,7 +58,9 @@ def horizon(tier: Tier) -> tuple[RunSpec, ...]:
 
 
 def coverage(tier: Tier) -> tuple[RunSpec, ...]:
-    """Every gate against every follower, many short runs; and the other feedbacks."""
+    """Every gate against every follower in many short runs, and the other kinds of feedback: does the
+    confidence ellipsoid hold the truth?
+    """
     record = RecordSpec(per_octave=1)
     kinds = (
         LearnerSpec(leader="optimistic"),
@@ -90,17 +97,17 @@ def _theorem(tier: Tier, gate: GateSpec) -> tuple[RunSpec, ...]:
 
 
 def theorem2(tier: Tier) -> tuple[RunSpec, ...]:
-    """llf_fixed with the hard cap switched off."""
+    """``llf_fixed`` without the hard cap, over followers, d, beta, noise and ridge parameter."""
     return _theorem(tier, GateSpec(kind="llf_fixed", cap=False))
 
 
 def theorem3(tier: Tier) -> tuple[RunSpec, ...]:
-    """llf_paced with the hard cap switched off."""
+    """``llf_paced`` without the hard cap, over the same configurations as ``theorem2``."""
     return _theorem(tier, GateSpec(kind="llf_paced", cap=False))
 
 
 def hard(tier: Tier) -> tuple[RunSpec, ...]:
-    """Every buying gate on theorem 4's instance."""
+    """Every gate that has a budget, on the hard instance of theorem 4, over budgets."""
     d = 4 if tier.T_hard < 4096 else (8 if tier.T_hard < 2**15 else 16)
     betas = [b for b in BETAS if b * tier.T_hard >= d * d / 4]
     return _per_set(
@@ -116,7 +123,9 @@ def hard(tier: Tier) -> tuple[RunSpec, ...]:
 
 
 def stated(tier: Tier) -> tuple[RunSpec, ...]:
-    """llf_paced over the whole range of beta, long enough for theorem 3 to say something."""
+    """``llf_paced`` over the whole range of beta, in runs long enough for theorem 3's bound to be below
+    the trivial one.
+    """
     return _per_set(
         tier,
         lambda seed: [
@@ -130,7 +139,7 @@ def stated(tier: Tier) -> tuple[RunSpec, ...]:
 
 
 def witness(tier: Tier) -> tuple[RunSpec, ...]:
-    """Small budgets on theorem 4's instance, where a beta-free constant must break."""
+    """Small budgets on the hard instance, where a bound with a constant that ignores beta must break."""
     gates = [GateSpec(kind=g) for g in ("prefix", "random", "llf_paced", "llf_quantile")] + [SPLITS[0]]
     return _per_set(
         tier,
@@ -145,7 +154,7 @@ def witness(tier: Tier) -> tuple[RunSpec, ...]:
 
 
 def efficiency(tier: Tier) -> tuple[RunSpec, ...]:
-    """Regret against labels really bought, a panel for each context process."""
+    """Regret against labels really bought, for every gate in four context processes."""
     contexts: tuple[dict[str, Any], ...] = (
         dict(context="isotropic"),
         dict(context="power_law", exponent=1.0),
@@ -166,7 +175,7 @@ def efficiency(tier: Tier) -> tuple[RunSpec, ...]:
 
 
 def followers(tier: Tier) -> tuple[RunSpec, ...]:
-    """Every buying gate against every follower; ``random`` also at half the budget."""
+    """Every gate that has a budget against every follower; ``random`` also at half the budget."""
     pairs = [(f, "isotropic") for f in POOL] + [("ball", "free"), ("evader", "free")]
     cells = [(f, c, 0.1, g) for (f, c), g in product(pairs, BUYERS)]
     cells += [(f, c, 0.05, GateSpec(kind="random")) for f, c in pairs]
@@ -183,7 +192,7 @@ def followers(tier: Tier) -> tuple[RunSpec, ...]:
 
 
 def trace(tier: Tier) -> tuple[RunSpec, ...]:
-    """One run round by round, llf_fixed against llf_paced."""
+    """One run of ``llf_fixed`` and one of ``llf_paced``, recorded in every round."""
     T = min(4 * tier.T_pool, 4000)
     return tuple(
         RunSpec(
@@ -195,7 +204,7 @@ def trace(tier: Tier) -> tuple[RunSpec, ...]:
 
 
 def digits(tier: Tier) -> tuple[RunSpec, ...]:
-    """Real data: scikit-learn's digits, one-versus-all ridge, every gate, permuted orders."""
+    """Real data: every gate on scikit-learn's digits, one-versus-all ridge, rows in permuted orders."""
     stream = StreamSpec(context="recorded", path="digits", center=True)
     learner = LearnerSpec(kind="ova", feedback="gold", sigma=0.5, radius_mode="fixed", radius_c=0.1)
     cells = [(b, g) for b, g in product(DIGIT_BETAS, BUYERS)] + [(1.0, GateSpec(kind="always"))]
@@ -212,7 +221,7 @@ def digits(tier: Tier) -> tuple[RunSpec, ...]:
 
 
 def peek(tier: Tier) -> tuple[RunSpec, ...]:
-    """Pairs of runs that differ only in the label noise of the last round."""
+    """Pairs of runs that differ only in the label noise of the last round: a gate must decide alike in both."""
     gates = (*ALL_GATES, GateSpec(kind="control_peek"))
     return _per_set(
         tier,
@@ -228,7 +237,7 @@ def peek(tier: Tier) -> tuple[RunSpec, ...]:
 
 
 def controls(tier: Tier) -> tuple[RunSpec, ...]:
-    """Negative controls: a radius that is far too small, a learner with a wrong update."""
+    """Runs that are wrong on purpose: a confidence radius far too small, a learner with a wrong update."""
     kinds = (LearnerSpec(radius_mode="scaled", radius_c=0.05), LearnerSpec(control="wrong_update"))
     return _per_set(
         tier,
@@ -253,7 +262,7 @@ TESTING = ("trace", "controls")
 
 
 def cost(spec: RunSpec) -> float:
-    """Rough rounds-equivalent of a configuration, for plans and progress (1 unit = 1 round at d <= 16)."""
+    """Rough cost of a configuration, for plans and progress: 1 is about one round at d <= 16."""
     passes = 2.0 if spec.gate.kind == "llf_oracle" else 1.0
     d = 64 if spec.stream.context == "recorded" else spec.stream.d
     return spec.T * spec.replications * passes * (1.0 + (d / 32.0) ** 2)

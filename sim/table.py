@@ -1,9 +1,10 @@
-"""The results table: one row per (run, replication, recorded round).  This schema is the contract
-between the simulator, the ledger and the figures.
+"""The results table: one row for each run, replication and recorded round.
+
+``SCHEMA`` is the contract between the simulator, which fills the table, and claims and figures, which
+read nothing else: column -> (type, unit, meaning).
 """
 
-import hashlib
-import json
+import io
 from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
@@ -11,9 +12,10 @@ from typing import Any
 import numpy as np
 import pandas as pd
 
-from sim.files import write_atomic
+from sim.files import Kept
 from sim.rules import log
 from sim.runlog import RunLog
+from sim.spec import GateSpec
 
 SCHEMA: dict[str, tuple[str, str, str]] = {
     "run": ("str", "", "sweep name / number of the configuration"),
@@ -78,16 +80,21 @@ class TableError(ValueError):
     """A table does not follow the schema or does not match its checksum."""
 
 
+def gate_name(gate: GateSpec) -> str:
+    """A gate's name in the column ``gate``; that of llf_split says how it spends its second purse."""
+    return f"llf_split_{gate.purse}" if gate.kind == "llf_split" else gate.kind
+
+
 def constants(run: str, result: RunLog) -> dict[str, Any]:
-    """The columns that do not change within one configuration."""
+    """The columns that do not change within one configuration, which is called ``run``."""
     spec, g = result.spec, result.setup
     k = spec.learner
-    name = f"llf_split_{spec.gate.purse}" if spec.gate.kind == "llf_split" else spec.gate.kind
     return dict(
         run=run, key=spec.key(), seed=spec.seed, context=spec.stream.context, follower=spec.follower.kind,
-        leader=k.leader, feedback=k.feedback, gate=name, latency_mode=spec.gate.latency_used, cap=spec.gate.cap,
-        radius_mode=k.radius_mode, radius_c=k.radius_c, control=k.control, relabel_from=spec.relabel_from,
-        T=g.T, d=g.d, N=g.N, M=g.M, B=g.B, beta=g.B / g.T, sigma=k.sigma, lam=k.lam, S=k.S, L=k.L, delta=k.delta,
+        leader=k.leader, feedback=k.feedback, gate=gate_name(spec.gate), latency_mode=spec.gate.latency_used,
+        cap=spec.gate.cap, radius_mode=k.radius_mode, radius_c=k.radius_c, control=k.control,
+        relabel_from=spec.relabel_from, T=g.T, d=g.d, N=g.N, M=g.M, B=g.B, beta=g.B / g.T, sigma=k.sigma, lam=k.lam,
+        S=k.S, L=k.L, delta=k.delta,
     )  # fmt: skip
 
 
@@ -117,32 +124,24 @@ def coerce(frame: pd.DataFrame) -> pd.DataFrame:
 
 
 def save(frame: pd.DataFrame, path: Path, provenance: dict) -> None:
-    """Write Parquet and, last, a JSON beside it with the provenance and the file's sha256."""
-    path.parent.mkdir(parents=True, exist_ok=True)
-    data = frame.to_parquet(index=False, compression="zstd")
-    write_atomic(path, data)
-    note = dict(provenance, sha256=hashlib.sha256(data).hexdigest(), rows=len(frame))
-    write_atomic(path.with_suffix(".json"), json.dumps(note, indent=1, sort_keys=True).encode())
+    """Write the table as Parquet and, last, a JSON beside it: provenance, number of rows, sha256."""
+    _kept(path).put(frame.to_parquet(index=False, compression="zstd"), {**provenance, "rows": len(frame)})
 
 
 def load(path: Path) -> tuple[pd.DataFrame, dict]:
     """Read a saved table and its provenance.
 
     Raises FileNotFoundError where either file is missing and TableError where the bytes differ
-    from the checksum or the schema.
+    from the checksum or the columns from the schema.
     """
-    note_path = path.with_suffix(".json")
-    if not path.is_file() or not note_path.is_file():
+    loaded = _kept(path).get(lambda data, note: (coerce(pd.read_parquet(io.BytesIO(data))), note))
+    if loaded is None:
         raise FileNotFoundError(f"no saved table {path}")
-    data = path.read_bytes()
-    try:
-        note = json.loads(note_path.read_text())
-        whole = note["sha256"] == hashlib.sha256(data).hexdigest()
-    except (ValueError, KeyError, TypeError) as error:
-        raise TableError(f"{note_path} is damaged ({error})") from error
-    if not whole:
-        raise TableError(f"{path} does not match its checksum: it was truncated or edited")
-    return coerce(pd.read_parquet(path)), note
+    return loaded
+
+
+def _kept(path: Path) -> Kept:
+    return Kept(path, TableError, "save it again, or take it from a copy")
 
 
 def final(frame: pd.DataFrame) -> pd.DataFrame:

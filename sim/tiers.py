@@ -5,10 +5,18 @@ from dataclasses import dataclass
 
 @dataclass(frozen=True)
 class Tier:
-    """Sizes of a tier: seed sets, horizons, and replications of each sweep in one seed set.
+    """Sizes of a tier.
 
-    Two things were set after looking at verdicts.  Replications were raised until one seed set
-    alone could decide most claims (an interval that straddles stays INCONCLUSIVE).  T_hard was
+    name          smoke, standard or paper
+    sets          disjoint seed sets, each of which must confirm a verdict
+    T_rate, T_hard, T_stated, T_pool  rounds of the sweeps ``horizon``; ``hard``; ``stated``; and of
+                  ``efficiency`` and ``followers``
+    T_witness     pairs (T, B) of the sweep ``witness``
+    dims          feature dimensions of the sweep ``horizon``
+    replications  (sweep, replications in one seed set)
+
+    Two things were set after looking at verdicts.  Replications were raised until one seed set alone
+    could decide most claims (an interval that contains the bound stays INCONCLUSIVE).  T_hard was
     set so that B/d >= 10 at the smallest beta: at B/d = 5 the exponent in beta of ``periodic`` was
     -0.60 [-0.62, -0.58] and B11 INCONCLUSIVE.
     """
@@ -24,7 +32,7 @@ class Tier:
     replications: tuple[tuple[str, int], ...]
 
     def reps(self, sweep: str) -> int:
-        """Replications of a sweep in one seed set."""
+        """Replications of the named sweep in one seed set; KeyError for a sweep without any."""
         return dict(self.replications)[sweep]
 
 

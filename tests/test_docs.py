@@ -237,6 +237,13 @@ def test_property_plain_text_stays_plain(lines):
     assert "".join(text.split()).replace("``", "") == wanted
 
 
+def test_examples_keep_their_lines():
+    text, kinds = rendered(["A rule:", "", ">>> f(1)", "2", "", "More prose", "goes on."])
+    assert ">>> f(1)\n2" in text
+    assert "More prose goes on." in text
+    assert "literal_block" in kinds
+
+
 def test_displays_keep_their_columns_and_code_is_code():
     lines = ["Prose of ``f`` with ||x||_P.", "", "    a   = 1", "      b   = 2", "as shown."]
     text, kinds = rendered(lines)

@@ -1,104 +1,17 @@
-"""Every family of figures draws from small tables, labels its axes, and saves the same bytes twice."""
+"""Every figure draws from small tables, labels its axes, fits its page and gives the same bytes twice."""
 
-from itertools import product
-
+import figure_tables
 import numpy as np
 import pandas as pd
 import pytest
 
-from figures import exponents, gallery, llm_orders, style, tables
-
-GATES = ("random", "prefix", "llf_fixed", "llf_paced", "llf_split_prefix")
-CONSTANT = dict(
-    context="isotropic", follower="ball", leader="greedy", feedback="pair", gate="always", radius_mode="theory",
-    radius_c=1.0, control="", T=64, d=4, B=64, beta=1.0, delta=0.05,
-)  # fmt: skip
-
-
-def sweep(*cells: dict, rounds: tuple[int, ...] = (64,), repeats: int = 3) -> pd.DataFrame:
-    """A results table with made-up numbers that grow with the round."""
-    rng = np.random.default_rng(7)
-    rows = []
-    for cell, replication, t in product(cells, range(repeats), rounds):
-        row = CONSTANT | cell
-        labels = min(t, row["B"]) // (1 + replication)
-        ratio = (0.3 + 0.1 * rng.random()) / row["radius_c"]
-        rows.append(
-            row | dict(
-                seed=0, replication=replication, t=t, regret=np.sqrt(t) * (1 + rng.random()), regret_queried=labels / 4,
-                labels=labels, psi=np.log1p(t), gain=1 / t, threshold=0.1, latency=2 / np.sqrt(t), conf_ratio=ratio,
-                conf_ratio_max=ratio, accuracy=0.5 + 0.4 * rng.random(),
-            )
-        )  # fmt: skip
-    return pd.DataFrame(rows)
-
-
-def grid(**axes: tuple) -> list[dict]:
-    """All combinations of the values, as cells; a budget ratio follows from B."""
-    cells = [dict(zip(axes, values, strict=True)) for values in product(*axes.values())]
-    return [cell | dict(beta=cell.get("B", 64) / 64) for cell in cells]
-
-
-def sweeps() -> dict[str, pd.DataFrame]:
-    octaves = (1, 2, 4, 8, 16, 32, 64)
-    buyers = grid(gate=GATES, B=(8, 32))
-    every = [dict(gate="always")]
-    return dict(
-        horizon=sweep(*grid(d=(4, 8)), *grid(follower=("iid", "evader"), d=(8,)), rounds=octaves),
-        coverage=sweep(*grid(follower=("iid", "ball"), gate=GATES), rounds=octaves),
-        hard=sweep(*buyers),
-        efficiency=sweep(*[c | dict(context=x) for c in buyers + every for x in ("isotropic", "shift")]),
-        followers=sweep(*[c | dict(beta=b) for b in (0.05, 0.1) for c in grid(follower=("iid", "evader"), gate=GATES)]),
-        trace=sweep(dict(gate="llf_fixed"), dict(gate="llf_paced"), rounds=tuple(range(1, 65)), repeats=1),
-        digits=sweep(*buyers, *every),
-        controls=sweep(*[c | dict(radius_mode="scaled", radius_c=0.05) for c in grid(follower=("ball", "iid"))]),
-    )
-
-
-def theory_tables() -> dict[str, pd.DataFrame]:
-    t = np.array([1, 8, 64])
-    horizon = [pd.DataFrame(dict(d=d, t=t, theorem1=9 * np.sqrt(d * t), trivial=1.0 * t)) for d in (4, 8)]
-    bounds = dict(floor=1.0, theorem3=90.0, stated_c_beta=99.0, stated_beta_free=70.0, trivial=64.0)
-    fits = [
-        ("T", "ball, d=4", 0.5, 0.45, 0.55, 0.5, 0.4, 0.6, "inside", "B4"),
-        ("d", "ball, T=64", 0.5, 0.4, 0.6, 1.0, np.nan, 1.0, "at most", "B5"),
-        ("beta", "llf_paced", -0.3, -0.35, -0.25, -0.5, -0.6, -0.4, "inside", "B11"),
-    ]
-    routes = [("linear", 0.5, 1.1, 8 / 7), ("polynomial", 0.5, 1.5, 2.0), ("linear", 1.0, 1.0, 1.0)]
-    claims = [("B1", np.nan, "PASS", "PASS"), ("B9b", 3.0, "REFUTED", "REFUTED"), ("B14", 0.0, "PASS", "FAIL")]
-    return dict(
-        routing=pd.DataFrame([*routes, ("polynomial", 1.0, 1.0, 1.0)], columns=["kind", "beta", "ratio", "bound"]),
-        constants=pd.DataFrame(
-            dict(beta=[0.1, 0.3, 1.0], C=0.2, c_measured=[9.0, 3.0, 0.0], c_beta=[90.0, 30, 0], c_floor=[1.0, 0, 0])
-        ),
-        overlay_horizon=pd.concat(horizon),
-        overlay_hard=pd.DataFrame([dict(T=64, d=4, B=b, beta=b / 64) | bounds for b in (8, 32)]),
-        exponents=pd.DataFrame(fits, columns=list(exponents.NEEDS["exponents"])),
-        verdicts=pd.DataFrame(
-            [dict(id=i, statement="R < $5", tightness=x, verdict=v, expected=e) for i, x, v, e in claims]
-        ),
-    )
-
-
-def llm_tables() -> dict[str, pd.DataFrame]:
-    rng = np.random.default_rng(0)
-    cells = grid(data=("a", "b"), mode=("frozen", "finetune"), stream=("iid", "drift"), gate=("random", "width", "all"))
-    runs = [
-        c | dict(B=b, T=64, seed=0, replication=r, labels=b, head_accuracy_logistic=rng.random(), mistakes=64 - b)
-        for c, b, r in product(cells, (8, 32), range(3))
-    ]
-    parts = {f"seconds_{part}": 1.0 for part in (*llm_orders.PARTS, "total")}
-    times = [dict(mode="finetune", gate=gate) | parts for gate in ("random", "width")]
-    return dict(llm_runs=pd.DataFrame(runs), llm_times=pd.DataFrame(times))
+from figures import digits_regret, exponents, gallery, information, preference_rounds, style, tables, tightness
+from paper_repro import drawing
 
 
 @pytest.fixture(scope="module")
 def data() -> dict[str, pd.DataFrame]:
-    return sweeps() | theory_tables() | llm_tables()
-
-
-# The families of the studies are tested beside their tables.
-OWN = [n for n in gallery.FAMILIES if int(n[1:].split("_")[0]) <= 11 or n.split("_")[1] == "llm"]
+    return figure_tables.everything()
 
 
 def check_page(figure) -> None:
@@ -110,22 +23,21 @@ def check_page(figure) -> None:
     assert np.all((box.x1, box.y1) <= figure.get_size_inches() + 0.01)
 
 
-@pytest.mark.parametrize("name", OWN)
-def test_family_fits_its_page_saves_the_same_bytes_twice_and_leaves_the_tables_alone(name, data, tmp_path):
+@pytest.mark.parametrize("name", gallery.FAMILIES)
+def test_family_fits_its_page_gives_the_same_bytes_twice_and_leaves_the_tables_alone(name, data):
     family = gallery.FAMILIES[name]
     before = {table: data[table].copy(deep=True) for table in family.needs}
     figure = family.draw(data)
-    png, pdf = (path.read_bytes() for path in gallery.save(figure, tmp_path, name))
+    first = gallery.encode(figure)
     check_page(figure)
-    assert png.startswith(b"\x89PNG")
-    assert pdf.startswith(b"%PDF")
-    assert [path.read_bytes() for path in gallery.save(family.draw(data), tmp_path, name)] == [png, pdf]
-    assert sorted(path.name for path in tmp_path.iterdir()) == [f"{name}.pdf", f"{name}.png"]
+    assert first["png"].startswith(b"\x89PNG")
+    assert first["pdf"].startswith(b"%PDF")
+    assert gallery.encode(family.draw(data)) == first
     for table, frame in before.items():
         pd.testing.assert_frame_equal(data[table], frame)
 
 
-@pytest.mark.parametrize("name", OWN)
+@pytest.mark.parametrize("name", gallery.FAMILIES)
 def test_a_missing_empty_or_narrow_table_is_named(name, data):
     family = gallery.FAMILIES[name]
     for table in family.needs:
@@ -135,24 +47,34 @@ def test_a_missing_empty_or_narrow_table_is_named(name, data):
                 family.draw(broken)
 
 
-def test_families_are_described_and_gates_look_different():
+def test_families_are_numbered_and_described():
     assert [name.split("_")[0] for name in gallery.FAMILIES] == [f"f{i}" for i in range(1, 25)]
     assert all(f.name == name and f.title and f.caption and f.needs for name, f in gallery.FAMILIES.items())
-    looks = style.GATES.values()
-    assert len({look.marker for look in looks}) == len({look.label for look in looks}) == len(looks)
 
 
-def test_one_figure_can_be_saved_twice(data, tmp_path):
+@pytest.mark.parametrize("looks", [style.GATES, preference_rounds.METHODS], ids=["gates", "methods"])
+def test_gates_and_methods_look_different(looks):
+    assert len({look.marker for look in looks.values()}) == len({look.label for look in looks.values()}) == len(looks)
+
+
+def test_one_figure_can_be_encoded_twice(data):
     figure = gallery.FAMILIES["f6_followers"].draw(data)
-    first, again = ([path.read_bytes() for path in gallery.save(figure, tmp_path / "new", "x")] for _ in range(2))
-    assert first == again
+    assert gallery.encode(figure) == gallery.encode(figure)
+
+
+def test_a_folder_holds_a_png_and_a_pdf_of_each_figure(data, tmp_path):
+    names = ("f10_routing", "f2_exponents")
+    paths = drawing.write(names, data, tmp_path / "new")
+    assert paths == [tmp_path / "new" / f"{name}.{kind}" for name in names for kind in ("png", "pdf")]
+    assert sorted(paths) == sorted((tmp_path / "new").iterdir())
+    drawn = [gallery.encode(gallery.FAMILIES[name].draw(data)) for name in names]
+    assert [path.read_bytes() for path in paths] == [data for files in drawn for data in files.values()]
 
 
 def test_a_failed_save_leaves_nothing(data, tmp_path, monkeypatch):
-    figure = gallery.FAMILIES["f2_exponents"].draw(data)
-    monkeypatch.setattr(figure, "savefig", lambda *_, **__: 1 / 0)
+    monkeypatch.setattr("matplotlib.figure.Figure.savefig", lambda *_, **__: 1 / 0)
     with pytest.raises(ZeroDivisionError):
-        gallery.save(figure, tmp_path, "x")
+        drawing.write(["f2_exponents"], data, tmp_path)
     assert not list(tmp_path.iterdir())
 
 
@@ -192,3 +114,39 @@ def test_exact_share_interval():
 def test_state_of_an_exponent(low, high, relation, answer):
     row = dict(low=low, high=high, claimed_low=0.4, claimed_high=0.6, relation=relation)
     assert exponents.state(pd.Series(row)) == answer
+
+
+@pytest.mark.parametrize("name", ["f12_preference_regret", "f15_preference_rounds", "f16_preference_labels"])
+def test_one_run_draws_without_intervals(name, data):
+    single = {table: data[table][data[table]["replication"] == 0] for table in gallery.FAMILIES[name].needs}
+    assert gallery.FAMILIES[name].draw(single).axes
+
+
+def texts(figure) -> str:
+    return " ".join(t.get_text() for ax in figure.axes for t in ax.texts)
+
+
+def test_a_broken_bound_is_called_broken():
+    assert "BROKEN" not in texts(tightness.draw(dict(tightness=figure_tables.bounds())))
+    rounding = tightness.draw(dict(tightness=figure_tables.bounds(1.0 + 1e-12)))
+    assert "BROKEN" not in texts(rounding)
+    broken = tightness.draw(dict(tightness=figure_tables.bounds(3.0)))
+    assert "BROKEN" in texts(broken)
+    assert broken.axes[0].get_xlim()[1] > 3.0
+
+
+def test_a_ratio_of_0_keeps_a_place_on_the_log_axis():
+    rows = figure_tables.bounds().assign(ratio=0.0)
+    assert tightness.draw(dict(tightness=rows)).axes[0].get_xlim()[0] > 0.0
+
+
+def test_a_gate_that_beats_the_scorer_stays_on_the_axis(data):
+    low = digits_regret.draw(data).axes[0].get_ylim()[0]
+    assert low < data["digits_regret"]["regret_all"].min() < 0.0
+
+
+def test_controls_are_drawn_as_lines(data):
+    panel = information.draw(data).axes[0]
+    upright = [line for line in panel.lines if list(line.get_ydata()) == [0, 1]]
+    assert [line.get_linestyle() for line in upright] == ["--", ":"]
+    assert all(line.get_xdata()[0] == pytest.approx(0.4) for line in upright)

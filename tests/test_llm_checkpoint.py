@@ -8,6 +8,7 @@ import torch
 
 from llm.errors import CacheError
 from llm.tuned import checkpoint
+from sim import files
 
 STATE = {
     "weights": {"a": torch.arange(6.0).reshape(2, 3), "half": torch.ones(2, dtype=torch.bfloat16)},
@@ -45,8 +46,11 @@ def test_another_configuration_is_refused_and_kept(tmp_path):
     assert checkpoint.load(tmp_path, "k")[0] == 7
 
 
-@pytest.mark.parametrize("how", ["flip", "cut", "remove"])
-def test_a_damaged_state_is_refused(tmp_path, how):
+@pytest.mark.parametrize(
+    ("how", "message"),
+    [("flip", "does not match its checksum"), ("cut", "does not match its checksum"), ("remove", "No such file")],
+)
+def test_a_damaged_state_is_refused(tmp_path, how, message):
     checkpoint.save(tmp_path, "k", 7, STATE)
     file = tmp_path / "state-00000007.pt"
     data = bytearray(file.read_bytes())
@@ -55,11 +59,20 @@ def test_a_damaged_state_is_refused(tmp_path, how):
         file.unlink()
     else:
         file.write_bytes(bytes(data) if how == "flip" else bytes(data[:-5]))
-    with pytest.raises(CacheError, match=r"missing or does not match its checksum; delete"):
+    with pytest.raises(CacheError, match=f"{message}.*; delete .* to begin the run again"):
         checkpoint.load(tmp_path, "k")
 
 
-@pytest.mark.parametrize("text", ["", "{", "[]", '{"file": "x"}'])
+@pytest.mark.parametrize("t", [None, "soon", []])
+def test_a_pointer_whose_round_is_no_number_is_refused(tmp_path, t):
+    checkpoint.save(tmp_path, "k", 7, STATE)
+    pointer = tmp_path / checkpoint.POINTER
+    pointer.write_text(json.dumps(json.loads(pointer.read_text()) | {"t": t}))
+    with pytest.raises(CacheError, match="is damaged"):
+        checkpoint.load(tmp_path, "k")
+
+
+@pytest.mark.parametrize("text", ["", "{", "[]", '{"file": "x"}', '{"file": 7}'])
 def test_a_damaged_pointer_is_refused(tmp_path, text):
     (tmp_path / checkpoint.POINTER).write_text(text)
     with pytest.raises(CacheError, match="is damaged"):
@@ -69,14 +82,14 @@ def test_a_damaged_pointer_is_refused(tmp_path, text):
 def test_killed_before_the_pointer_moved(tmp_path, monkeypatch):
     """The older state is still there and still the one that is read."""
     checkpoint.save(tmp_path, "k", 7, STATE)
-    write = checkpoint.write_atomic
+    write = files.write_atomic
 
     def dies_at_the_pointer(path, data):
         if path.name == checkpoint.POINTER:
             raise KeyboardInterrupt
         write(path, data)
 
-    monkeypatch.setattr(checkpoint, "write_atomic", dies_at_the_pointer)
+    monkeypatch.setattr(files, "write_atomic", dies_at_the_pointer)
     with pytest.raises(KeyboardInterrupt):
         checkpoint.save(tmp_path, "k", 9, {"a": 1})
     monkeypatch.undo()

@@ -78,7 +78,7 @@ def last(played, name):
 
 @pytest.mark.parametrize("gate", GATES)
 def test_every_gate_plays_and_no_budget_is_exceeded(gate, encoder, tmp_path):
-    tuned = play.tune_cell(study(gate), themes(), encoder, cell(gate), tmp_path)
+    tuned = play.run_cell(study(gate), themes(), encoder, cell(gate), tmp_path)
     played, budget = tuned.played, cell(gate).B
     assert (played.rows[:, COLUMN["labels"]] <= budget).all()
     assert played.rows[:, 0].tolist() == [15, 30, 45, 60]
@@ -97,14 +97,14 @@ def test_end_to_end_learns_more_than_shuffled_labels_teach(kind, adapter, reques
         request.getfixturevalue(kind),
         study("all", adapter=adapter, update_every=20, steps=60, rank=8, lr=0.02),
     )
-    true = play.run_cell(spec, themes(), loaded, cell("all"), tmp_path / "true")
-    control = play.run_cell(spec, themes(shuffled=True), loaded, cell("all"), tmp_path / "control")
+    true = play.run_cell(spec, themes(), loaded, cell("all"), tmp_path / "true").played
+    control = play.run_cell(spec, themes(shuffled=True), loaded, cell("all"), tmp_path / "control").played
     assert true.head > 0.7 > 0.5 > control.head
 
 
 def test_rows_fit_the_table(encoder, tmp_path):
     spec = study(final_epochs=2, test_rows=25)
-    played = play.run_cell(spec, themes(), encoder, cell(), tmp_path)
+    played = play.run_cell(spec, themes(), encoder, cell(), tmp_path).played
     made = tables.frame(spec, cell(), 4, played)
     assert made["t"].tolist() == [15, 30, 45, 60] and made["mode"].unique() == ["finetune"]
     assert (made["accuracy"] * 25 % 1).abs().max() < 1e-9 and 0.0 <= played.refit <= 1.0
@@ -114,7 +114,7 @@ def test_without_updates_it_is_frozen_mode(encoder, tmp_path):
     """The ridge on features that never change: the frozen study's decisions and accuracy."""
     data, spec = themes(), study("margin", steps=1)
     still = spec.model_copy(update=dict(finetune=spec.finetune.model_copy(update=dict(steps=0))))
-    got = play.run_cell(still, data, encoder, cell("margin"), tmp_path)
+    got = play.run_cell(still, data, encoder, cell("margin"), tmp_path).played
     ready = frozen.scaled(encoder.encode(data.texts), encoder.encode(data.test_texts), False)
     want = frozen.play_cell(spec, cell("margin"), data, ready)
     for name in ("decision_hash", "mistakes", "labels", "accuracy"):
@@ -127,20 +127,20 @@ def test_updates_change_the_run(encoder, tmp_path):
     data = themes()
     ready = frozen.scaled(encoder.encode(data.texts), encoder.encode(data.test_texts), False)
     want = frozen.play_cell(study("margin"), cell("margin"), data, ready)
-    got = play.run_cell(study("margin"), data, encoder, cell("margin"), tmp_path)
+    got = play.run_cell(study("margin"), data, encoder, cell("margin"), tmp_path).played
     assert last(got, "psi") != pytest.approx(last(want, "psi"), rel=1e-3)
 
 
 def test_the_same_seed_gives_the_same_rows(encoder, tmp_path):
-    one, two = (play.tune_cell(study(), themes(), encoder, cell(), tmp_path / str(i)) for i in range(2))
-    other = play.tune_cell(study(), themes(), encoder, cell(rep=1), tmp_path / "other")
+    one, two = (play.run_cell(study(), themes(), encoder, cell(), tmp_path / str(i)) for i in range(2))
+    other = play.run_cell(study(), themes(), encoder, cell(rep=1), tmp_path / "other")
     assert one.played.rows.tobytes() == two.played.rows.tobytes()
     assert one.losses.tobytes() == two.losses.tobytes() != other.losses.tobytes()
 
 
 def test_the_weight_and_the_schedule_matter(encoder, tmp_path):
     seen = {
-        name: play.tune_cell(study(**o), themes(), encoder, cell(digest=name), tmp_path / name).losses.tobytes()
+        name: play.run_cell(study(**o), themes(), encoder, cell(digest=name), tmp_path / name).losses.tobytes()
         for name, o in dict(plain={}, rex=dict(schedule="rex"), control=dict(stackelberg=0.0)).items()
     }
     assert len(set(seen.values())) == 3
@@ -162,11 +162,11 @@ def stopping(at):
 def test_stopped_anywhere_it_ends_with_the_same_rows(gate, encoder, tmp_path):
     """Stopped again and again, with a checkpoint's worth of rounds lost each time."""
     spec = study(gate, final_epochs=1)
-    whole = play.tune_cell(spec, themes(), encoder, cell(gate), tmp_path / "whole")
+    whole = play.run_cell(spec, themes(), encoder, cell(gate), tmp_path / "whole")
     for at in (1, 9, 16, 17, 31, 46, 59):
         with pytest.raises(StopError):
-            play.tune_cell(spec, themes(), encoder, cell(gate), tmp_path / "parts", stopping(at))
-    parts = play.tune_cell(spec, themes(), encoder, cell(gate), tmp_path / "parts")
+            play.run_cell(spec, themes(), encoder, cell(gate), tmp_path / "parts", stopping(at))
+    parts = play.run_cell(spec, themes(), encoder, cell(gate), tmp_path / "parts")
     assert parts.played.rows.tobytes() == whole.played.rows.tobytes()
     assert parts.played.heads.tobytes() == whole.played.heads.tobytes()
     assert parts.losses.tobytes() == whole.losses.tobytes() and parts.played.refit == whole.played.refit
@@ -174,10 +174,10 @@ def test_stopped_anywhere_it_ends_with_the_same_rows(gate, encoder, tmp_path):
 
 def test_a_resumed_run_encodes_nothing_again(encoder, tmp_path):
     with pytest.raises(StopError):
-        play.tune_cell(study(), themes(), encoder, cell(), tmp_path, stopping(55))
+        play.run_cell(study(), themes(), encoder, cell(), tmp_path, stopping(55))
     t, state = checkpoint.load(tmp_path, cell().key())
     seen = []
-    play.tune_cell(study(), themes(), encoder, cell(), tmp_path, lambda t, n: seen.append(t))
+    play.run_cell(study(), themes(), encoder, cell(), tmp_path, lambda t, n: seen.append(t))
     assert t > 0 and seen[0] == t and state["learner"]["counts"]["version"] > 0
 
 
@@ -189,12 +189,13 @@ sys.path[:0] = [{tests!r}, {root!r}]
 import test_llm_finetune as own
 from llm import model
 from llm.tuned import checkpoint, play
+from sim import files
 at, mark = int(sys.argv[1]), sys.argv[2]
 def die(*_):
     os.kill(os.getpid(), signal.SIGKILL)
 if mark == "pointer":
-    write = checkpoint.write_atomic
-    checkpoint.write_atomic = lambda path, data: die() if path.name == checkpoint.POINTER else write(path, data)
+    write = files.write_atomic
+    files.write_atomic = lambda path, data: die() if path.name == checkpoint.POINTER else write(path, data)
 play.run_cell(own.study(), own.themes(), model.load({model!r}), own.cell(), own.Path({folder!r}),
                   lambda t, n: die() if t == at else None)
 """
@@ -209,8 +210,8 @@ def test_killed_by_the_system_it_ends_with_the_same_rows(encoder, folder, tmp_pa
         died = subprocess.run([sys.executable, "-c", script, str(at), mark], env=environment, capture_output=True)
         assert died.returncode == -signal.SIGKILL, died.stderr.decode()
     assert checkpoint.load(tmp_path / "killed", cell().key())[0] > 0
-    continued = play.run_cell(study(), themes(), encoder, cell(), tmp_path / "killed")
-    whole = play.run_cell(study(), themes(), encoder, cell(), tmp_path / "whole")
+    continued = play.run_cell(study(), themes(), encoder, cell(), tmp_path / "killed").played
+    whole = play.run_cell(study(), themes(), encoder, cell(), tmp_path / "whole").played
     assert continued.rows.tobytes() == whole.rows.tobytes()
 
 
@@ -222,19 +223,19 @@ def test_a_checkpoint_of_another_configuration_is_refused(encoder, tmp_path):
             play.run_cell(study(other.gate), themes(), encoder, other, tmp_path)
 
 
-def test_a_journal_that_did_not_happen_is_refused(encoder, tmp_path):
+def test_a_replay_that_did_not_happen_is_refused(encoder, tmp_path):
     """The control of resuming: other purchases than the gate's are noticed, not replayed."""
     with pytest.raises(StopError):
         play.run_cell(study(), themes(), encoder, cell(), tmp_path, stopping(50))
     t, state = checkpoint.load(tmp_path, cell().key())
-    state["journal"]["bought"] = [b + 1 for b in state["journal"]["bought"]]
+    state["replay"]["bought"] = [b + 1 for b in state["replay"]["bought"]]
     checkpoint.save(tmp_path, cell().key(), t, state)
     with pytest.raises(CacheError, match="did not buy round"):
         play.run_cell(study(), themes(), encoder, cell(), tmp_path)
 
 
 def test_out_of_memory_loses_nothing(encoder, tmp_path, monkeypatch):
-    whole = play.run_cell(study(), themes(), encoder, cell(), tmp_path / "whole")
+    whole = play.run_cell(study(), themes(), encoder, cell(), tmp_path / "whole").played
     pool, calls = model.Model.pool, [0]
 
     def sometimes(self, batch):
@@ -247,14 +248,14 @@ def test_out_of_memory_loses_nothing(encoder, tmp_path, monkeypatch):
     with pytest.raises(MemoryExhaustedError, match="try"):
         play.run_cell(study(), themes(), encoder, cell(), tmp_path / "parts")
     assert checkpoint.load(tmp_path / "parts", cell().key()) is not None
-    again = play.run_cell(study(), themes(), encoder, cell(), tmp_path / "parts")
+    again = play.run_cell(study(), themes(), encoder, cell(), tmp_path / "parts").played
     assert again.rows.tobytes() == whole.rows.tobytes()
 
 
 def test_drift_and_zipf_run(encoder, tmp_path):
     for stream in ("drift", "zipf"):
         spec = study("margin").model_copy(update=dict(streams=(stream,)))
-        played = play.run_cell(spec, themes(), encoder, cell("margin", stream=stream), tmp_path / stream)
+        played = play.run_cell(spec, themes(), encoder, cell("margin", stream=stream), tmp_path / stream).played
         assert 0.0 <= last(played, "accuracy") <= 1.0
 
 

@@ -1,12 +1,16 @@
 """llm.run and llm.tables: a study from end to end on a tiny model; interrupted, resumed, damaged."""
 
+import json
+import shutil
 import subprocess
 import sys
+from types import SimpleNamespace
 
 import numpy as np
 import pandas as pd
 import pytest
 
+import llm.tuned
 from llm import run, tables
 from llm.errors import CacheError
 from llm.spec import DataSpec, StudySpec
@@ -72,7 +76,7 @@ def play(file, out, listener=None, jobs=1, **options):
 
 def test_a_study_gives_the_simulators_columns_and_its_own(file, tmp_path):
     results, timings = play(file, tmp_path)
-    assert list(results) == [*tables.OWN, *table.SCHEMA] and list(timings) == list(tables.TIMINGS)
+    assert list(results) == [*tables.ADDED, *table.SCHEMA] and list(timings) == list(tables.TIMINGS)
     assert len(timings) == 2 * (2 + 2 + 1) == results["key"].nunique()
     last = results[results["t"] == 40]
     assert (last["labels"] <= last["B"]).all() and last["head_accuracy_logistic"].notna().all()
@@ -97,9 +101,10 @@ def test_an_interrupted_study_goes_on_and_ends_with_the_same_bytes(file, tmp_pat
     assert whole == cut
 
 
-def test_a_half_written_cell_is_played_again(file, tmp_path):
+@pytest.mark.parametrize("missing", ["*.json", "*.parquet"])
+def test_a_half_written_cell_is_played_again(file, tmp_path, missing):
     play(file, tmp_path)
-    next((tmp_path / "cells").glob("*.json")).unlink()
+    next((tmp_path / "cells").glob(missing)).unlink()
     again = Stop(99)
     play(file, tmp_path, again)
     assert len(again.heard) == 1
@@ -132,6 +137,33 @@ def test_another_configuration_never_reads_the_cells_of_this_one(file, tmp_path)
         assert not other.done
 
 
+@pytest.mark.parametrize(
+    ("file", "changed"),
+    [
+        ("frozen/ridge.py", {"frozen", "finetune"}),
+        ("frozen/candidates.py", {"frozen", "finetune"}),
+        ("frozen/play.py", {"frozen", "finetune"}),
+        ("spec.py", {"frozen", "finetune"}),
+        ("tuned/tuner.py", {"finetune"}),
+        ("tuned/replay.py", {"finetune"}),
+        ("frozen/features.py", set()),
+        ("run.py", set()),
+    ],
+)
+def test_an_edit_of_what_a_mode_plays_gives_its_cells_other_names(tmp_path, monkeypatch, file, changed):
+    before = {mode: run.code(mode) for mode in ("frozen", "finetune")}
+    shutil.copytree(run.ROOM, tmp_path / "llm", ignore=shutil.ignore_patterns("__pycache__"))
+    monkeypatch.setattr(run, "ROOM", tmp_path / "llm")
+    assert {mode: run.code(mode) for mode in before} == before
+    with (tmp_path / "llm" / file).open("a") as source:
+        source.write("# edited\n")
+    assert {mode for mode in before if run.code(mode) != before[mode]} == changed
+
+
+def test_the_digests_name_files_that_are_there():
+    assert all((run.ROOM / f"{name}.py").is_file() for name in (*run.FROZEN, *run.AROUND))
+
+
 def damage(path):
     path.write_bytes(path.read_bytes()[:-4])
 
@@ -146,9 +178,20 @@ def no_note(path):
     path.with_suffix(".json").write_text("{")
 
 
+def no_timings(path):
+    note = json.loads(path.with_suffix(".json").read_text())
+    del note["timings"]
+    path.with_suffix(".json").write_text(json.dumps(note))
+
+
 @pytest.mark.parametrize(
     ("harm", "message"),
-    [(damage, "does not match its checksum; delete it"), (swap, "holds the cell"), (no_note, "is damaged")],
+    [
+        (damage, "does not match its checksum: it was truncated or edited.*; delete it"),
+        (swap, "holds the cell"),
+        (no_note, "is damaged"),
+        (no_timings, "is damaged .*timings.*; delete it"),
+    ],
 )
 def test_damaged_and_foreign_cells_are_refused(file, tmp_path, harm, message):
     play(file, tmp_path)
@@ -187,11 +230,12 @@ def test_fine_tuned_cells_are_handed_on_and_stored_alike(file, tmp_path, monkeyp
         note(1, 1)
         rows = np.zeros((len(spec.record.rounds(cell.T)), log.WIDTH))
         rows[:, 0] = spec.record.rounds(cell.T)
-        return Played(rows, 5, float("nan"), {"train": 2.0, "total": 3.0}, 7.0)
+        return SimpleNamespace(played=Played(rows, 5, float("nan"), {"train": 2.0, "total": 3.0}, 7.0))
 
-    monkeypatch.setitem(sys.modules, "llm.tuned.play", type(sys)("llm.tuned.play"))
-    sys.modules["llm.tuned.play"].run_cell = run_cell
-    monkeypatch.setattr(sys.modules["llm"], "finetune", sys.modules["llm.tuned.play"], raising=False)
+    stand_in = type(sys)("llm.tuned.play")
+    stand_in.run_cell = run_cell
+    monkeypatch.setitem(sys.modules, "llm.tuned.play", stand_in)
+    monkeypatch.setattr(llm.tuned, "play", stand_in, raising=False)
     results, timings = run.run(run.plan(spec, tmp_path, Bag()), tmp_path)
     assert folders == [tmp_path / "checkpoints" / key for key in timings["key"]]
     assert set(results["mode"]) == {"finetune"} and set(results["d"]) == {5}

@@ -15,7 +15,7 @@ from llm.budgeted import Buyer, PendingLabelError, frozen_features
 from llm.errors import CacheError, DataError
 from llm.trainer import PURSE, BudgetedTrainer
 from sim import loop
-from sim.live.gate import FORESEEING, LiveGate
+from sim.live.gate import LiveGate
 from sim.live.queue import PersonQueue
 from sim.live.source import BudgetError, FromCallable, Ledger, RecordedColumn
 from sim.rules import draws, gates, log
@@ -69,7 +69,7 @@ def test_features_are_the_last_hidden_states_means(rows):
     assert X.shape == (N, 16) and not model.training
 
 
-@pytest.mark.parametrize("kind", [k for k in gates.GATES if k not in FORESEEING])
+@pytest.mark.parametrize("kind", [k for k in gates.GATES if not gates.TRAITS_OF[k].foresees])
 def test_purchases_are_the_simulators_on_the_same_features(tmp_path, rows, kind):
     """One epoch in the sampler's order is one run of the simulator's plain loop.
 

@@ -6,8 +6,8 @@ import numpy as np
 import pandas as pd
 import pytest
 
-from paper_repro import backend, catalogue, cells, version
-from paper_repro.store import DamagedCache
+from paper_repro import backend, catalogue, cells, jobs, pipeline, plan, version
+from paper_repro.jobs import DamagedCache
 from sim import sweeps
 from sim.tiers import TIERS
 from theory.studies.study import Study
@@ -16,10 +16,11 @@ SMOKE = TIERS["smoke"]
 PLAYED: list[int] = []
 
 
-def on(jobs):
-    """Play on this many processes."""
-    with backend.connect(backend.Where(jobs)) as each:
-        return each
+def play(name, out, processes=1):
+    """(table, core seconds) of a study, its cells played on this many processes."""
+    planned = plan.Plan(SMOKE, tuple(cells.jobs(catalogue.STUDIES[name], SMOKE)), (), ())
+    results = pipeline.simulate(planned, out, backend.Where(processes))
+    return results.tables[name], results.seconds[name]
 
 
 def three_cells(tier):
@@ -39,39 +40,52 @@ def study(monkeypatch):
 
 
 def test_cells_are_kept_and_rows_come_in_the_order_of_cells(study, tmp_path):
-    first, seconds = cells.play_all(SMOKE, (study,), tmp_path, on(1))
-    again, _ = cells.play_all(SMOKE, (study,), tmp_path, on(1))
-    assert PLAYED == [0, 1, 2] and first[study]["cell"].tolist() == [0, 1, 2]
-    pd.testing.assert_frame_equal(first[study], again[study])
-    assert set(seconds) == {study}
+    first, seconds = play(study, tmp_path)
+    again, same = play(study, tmp_path)
+    assert PLAYED == [0, 1, 2] and first["cell"].tolist() == [0, 1, 2]
+    pd.testing.assert_frame_equal(first, again)
+    assert seconds == same >= 0.0
 
 
 def test_a_damaged_cell_is_noticed_and_played_again(study, tmp_path):
-    first, _ = cells.play_all(SMOKE, (study,), tmp_path, on(1))
+    first, _ = play(study, tmp_path)
     victim = sorted(tmp_path.rglob("noted-*.parquet"))[0]
     victim.write_bytes(victim.read_bytes()[:-7])
     with pytest.warns(DamagedCache, match="computed again"):
-        again, _ = cells.play_all(SMOKE, (study,), tmp_path, on(1))
+        again, _ = play(study, tmp_path)
     assert len(PLAYED) == 4
-    pd.testing.assert_frame_equal(first[study], again[study])
+    pd.testing.assert_frame_equal(first, again)
 
 
 def test_an_interrupted_study_plays_only_what_is_missing(study, tmp_path):
-    cells.play_all(SMOKE, (study,), tmp_path, on(1))
+    play(study, tmp_path)
     victim = sorted(tmp_path.rglob("noted-*.json"))[1]
     victim.unlink()
-    cells.play_all(SMOKE, (study,), tmp_path, on(1))
+    play(study, tmp_path)
     assert len(PLAYED) == 4
 
 
 def test_two_processes_give_the_bytes_of_one(tmp_path):
-    one, _ = cells.play_all(SMOKE, ("routing",), tmp_path / "one", on(1))
+    one, _ = play("routing", tmp_path / "one")
     with warnings.catch_warnings():
         warnings.simplefilter("ignore", ResourceWarning)
-        two, _ = cells.play_all(SMOKE, ("routing",), tmp_path / "two", on(2))
-    pd.testing.assert_frame_equal(one["routing"], two["routing"], check_exact=True)
+        two, _ = play("routing", tmp_path / "two", processes=2)
+    pd.testing.assert_frame_equal(one, two, check_exact=True)
     a, b = (sorted((tmp_path / n).rglob("*.parquet")) for n in ("one", "two"))
-    assert [f.read_bytes() for f in a] == [f.read_bytes() for f in b]
+    assert len(a) > 1 and [f.read_bytes() for f in a] == [f.read_bytes() for f in b]
+
+
+def test_names_and_keys_of_a_plan_are_unique_and_shards_ignore_the_cache():
+    """Jobs with one key have one result, whichever table asks; every job is in one shard."""
+    planned = plan.make("smoke").jobs
+    assert len({job.name for job in planned}) == len(planned)
+    about = {}
+    for job in planned:
+        assert about.setdefault(job.key, job.about) == job.about
+    parts = [jobs.share(planned, jobs.Shard(i, 4)) for i in (1, 2, 3, 4)]
+    assert sorted(job.key for mine in parts for job in mine) == sorted(about)
+    costs = [sum(job.seconds for job in mine) for mine in parts]
+    assert max(costs) - min(costs) <= max(job.seconds for job in planned)
 
 
 def test_every_study_lists_cells_that_name_a_seed_set_and_survive_json():
@@ -100,8 +114,8 @@ def test_an_edit_of_what_a_study_reads_changes_the_digest_and_of_a_judge_does_no
     import sys
 
     rooms = "certificates, determinism, nonmyopic, preference"
-    code = f"import sys; from paper_repro import studies as s; from theory.studies import {rooms}; "
-    code += "print(*(m for m in sys.modules if m.startswith('theory.')))"
+    code = "import sys; from paper_repro.studies import determinism, digits, information, worst; "
+    code += f"from theory.studies import {rooms}; print(*(m for m in sys.modules if m.startswith('theory.')))"
     loaded = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True).stdout.split()
     read = {"/".join(name.split(".")[1:]) + ".py" for name in loaded}
     assert not read & set(version.JUDGES)

@@ -1,73 +1,134 @@
-"""The cache: finished results survive, damaged ones are noticed, other versions are not read."""
+"""The cache: finished results survive, damaged and foreign ones are noticed, other versions are not read."""
 
 import json
+import warnings
 
 import numpy as np
+import pandas as pd
 import pytest
 
-from paper_repro import store
-from sim import engine
+from paper_repro import backend, cells, jobs, runs
+from sim import engine, table
 from sim.spec import RecordSpec, RunSpec
+from sim.tiers import TIERS
+from theory.studies.study import Study
 
 SPEC = RunSpec(T=20, record=RecordSpec(mode="final"), replications=2)
+STUDY = Study("noted", lambda tier: (), lambda seed: pd.DataFrame(dict(seed=[seed], value=[0.25])))
+
+
+def run(spec=SPEC):
+    """The job of one configuration."""
+    about = {"columns": runs.log.COLUMNS, "spec": spec.model_dump(mode="json")}
+    return jobs.Job(runs.RUNS, "mine", "mine/0", spec.key(), 1.0, (spec,), about)
+
+
+def cell(seed=0):
+    """The job of one cell."""
+    return cells.jobs(STUDY._replace(cells=lambda tier: (dict(seed=seed),)), TIERS["smoke"])[0]
+
+
+def get(job, out):
+    return job.kept(out).get(job.result)
+
+
+def put(job, out, seconds=0.5):
+    job.kept(out).put(job.kind.play(*job.args)[0], {"seconds": seconds})
+    return job.kept(out).path
 
 
 @pytest.fixture
-def filled(tmp_path):
-    own = store.Store(tmp_path)
-    own.put(engine.play(SPEC, compiled=False), 0.5)
-    return own
+def path(tmp_path, monkeypatch):
+    """The file of a finished configuration."""
+    play = engine.play
+    monkeypatch.setattr(engine, "play", lambda spec: play(spec, compiled=False))
+    return put(run(), tmp_path)
 
 
-def test_round_trip(filled):
-    found, seconds = filled.get(SPEC)
-    want = engine.play(SPEC, compiled=False)
+def test_round_trip(path, tmp_path):
+    rows, seconds = get(run(), tmp_path)
+    want = engine.play(SPEC)
     assert seconds == 0.5
-    np.testing.assert_array_equal(np.stack(found.rows), np.stack(want.rows))
-    for mine, theirs in zip(found.setup, want.setup, strict=True):  # one of them is an array
-        np.testing.assert_array_equal(mine, theirs)
+    np.testing.assert_array_equal(np.stack(rows), np.stack(want.rows))
+    pd.testing.assert_frame_equal(runs.join([(run(), rows)]), table.from_log("mine/0", want))
 
 
-def test_a_missing_half_means_not_finished(filled):
-    filled.path(SPEC).with_suffix(".json").unlink()
-    assert filled.get(SPEC) is None
-    assert not filled.has(SPEC)
+def test_a_cell_comes_back(tmp_path):
+    put(cell(), tmp_path)
+    frame, seconds = get(cell(), tmp_path)
+    assert seconds == 0.5 and frame.to_dict("list") == dict(seed=[0], value=[0.25])
 
 
-def test_another_configuration_is_not_found(filled):
-    assert filled.get(SPEC.model_copy(update={"seed": 1})) is None
+@pytest.mark.parametrize("suffix", [".json", ".npy"])
+def test_a_missing_half_means_not_finished(path, tmp_path, suffix):
+    path.with_suffix(suffix).unlink()
+    assert get(run(), tmp_path) is None
+    assert not run().kept(tmp_path).finished()
 
 
-@pytest.mark.parametrize("damage", ["truncate", "edit", "json", "empty json", "other shape"])
-def test_damage_is_reported_and_recomputed(filled, damage):
-    path = filled.path(SPEC)
+def test_another_configuration_is_not_found(path, tmp_path):
+    assert get(run(SPEC.model_copy(update={"seed": 1})), tmp_path) is None
+
+
+def rewritten(path, **fields):
+    """The note with other fields; None takes one out."""
     note = path.with_suffix(".json")
-    data = path.read_bytes()
-    if damage == "truncate":
-        path.write_bytes(data[:-9])
-    elif damage == "edit":
-        path.write_bytes(data[:-9] + bytes(9))
-    elif damage == "json":
-        note.write_text("{")
-    elif damage == "empty json":
-        note.write_text(json.dumps({}))
-    else:
-        filled.put(engine.play(SPEC.model_copy(update={"replications": 1}), compiled=False), 0.1)
-        wrong = filled.path(SPEC.model_copy(update={"replications": 1}))
-        path.write_bytes(wrong.read_bytes())
-        note.write_text(wrong.with_suffix(".json").read_text())
-    with pytest.warns(store.DamagedCache, match="computed again"):
-        assert filled.get(SPEC) is None
+    changed = json.loads(note.read_text()) | fields
+    note.write_text(json.dumps({k: v for k, v in changed.items() if v is not None}))
 
 
-def test_other_code_versions_are_counted_not_read(filled, tmp_path):
-    filled.folder.rename(filled.root / "000000000000")
-    assert store.Store(tmp_path).get(SPEC) is None
-    assert store.Store(tmp_path).other_versions() == {"000000000000": 1}
+DAMAGES = {
+    "truncate": lambda p: p.write_bytes(p.read_bytes()[:-9]),
+    "edit": lambda p: p.write_bytes(p.read_bytes()[:-9] + bytes(9)),
+    "empty": lambda p: p.write_bytes(b""),
+    "json": lambda p: p.with_suffix(".json").write_text("{"),
+    "empty json": lambda p: p.with_suffix(".json").write_text(json.dumps({})),
+    "a list": lambda p: p.with_suffix(".json").write_text("[]"),
+    "no text": lambda p: p.with_suffix(".json").write_bytes(b"\xff\xfe"),
+    "no seconds": lambda p: rewritten(p, seconds=None),
+    "seconds in words": lambda p: rewritten(p, seconds="long"),
+    "seconds of another type": lambda p: rewritten(p, seconds=[]),
+    "no account of what it is": lambda p: rewritten(p, spec=None, cell=None),
+}
 
 
-def test_unwritable_folder_has_a_way_out(tmp_path):
-    blocked = tmp_path / "file"
-    blocked.write_text("")
-    with pytest.raises(PermissionError, match="--out"):
-        store.ensure_writable(blocked / "sub")
+@pytest.mark.parametrize("damage", DAMAGES.values(), ids=DAMAGES)
+@pytest.mark.parametrize("job", [run(), cell()], ids=["configuration", "cell"])
+def test_damage_is_reported_and_recomputed(path, tmp_path, job, damage):
+    damage(put(job, tmp_path))
+    with pytest.warns(jobs.DamagedCache, match="computed again"):
+        assert get(job, tmp_path) is None
+    with pytest.warns(jobs.DamagedCache), backend.connect(backend.Where()) as each:
+        results = jobs.collect([job], tmp_path, each)
+    assert set(results) == {job.key}
+    with warnings.catch_warnings():
+        warnings.simplefilter("error")
+        assert get(job, tmp_path) is not None
+
+
+@pytest.mark.parametrize(
+    ("job", "other"),
+    [
+        (run(), run(SPEC.model_copy(update={"replications": 1}))),  # another shape
+        (run(), run(SPEC.model_copy(update={"seed": 1}))),  # the same shape
+        (cell(), cell(seed=1)),
+    ],
+)
+def test_a_file_of_something_else_is_noticed(path, tmp_path, job, other):
+    there, here = put(other, tmp_path), put(job, tmp_path)
+    for suffix in (".json", here.suffix):
+        here.with_suffix(suffix).write_bytes(there.with_suffix(suffix).read_bytes())
+    with pytest.warns(jobs.DamagedCache, match=r"holds the (spec|cell) .* not .*computed again"):
+        assert get(job, tmp_path) is None
+
+
+def test_an_array_of_another_shape_is_noticed(path, tmp_path):
+    run().kept(tmp_path).put(runs.play(SPEC.model_copy(update={"replications": 1}))[0], {"seconds": 0.1})
+    with pytest.warns(jobs.DamagedCache, match=r"has shape \(1, 1, .*computed again"):
+        assert get(run(), tmp_path) is None
+
+
+def test_other_code_versions_are_counted_not_read(path, tmp_path):
+    path.parent.rename(tmp_path / "cache" / "000000000000")
+    assert get(run(), tmp_path) is None
+    assert jobs.versions(tmp_path) == {"000000000000": 1}

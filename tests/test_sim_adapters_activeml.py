@@ -17,7 +17,7 @@ from sklearn.linear_model import LogisticRegression
 from sklearn.utils.estimator_checks import check_no_attributes_set_in_init, check_parameters_default_constructible
 
 from sim import engine
-from sim.live.gate import FORESEEING, LiveGate
+from sim.live.gate import LiveGate
 from sim.rules import gates, log
 from sim.spec import FollowerSpec, GateSpec, RunSpec, StreamSpec
 from tests.conftest import digits_spec
@@ -32,7 +32,7 @@ from skactiveml.utils import call_func
 from sim.adapters.activeml import NEED_A_DESIGN, GateBudgetManager, GateStreamQuery, ManagerGate
 from sim.adapters.overspend import LAWS, MANAGERS, OURS, bought, manager, overspend
 
-ALL = tuple(k for k in gates.GATES if k not in FORESEEING)
+ALL = tuple(k for k in gates.GATES if not gates.TRAITS_OF[k].foresees)
 SIMPLE = tuple(k for k in ALL if k not in NEED_A_DESIGN)
 SOFT = ("FixedUncertainty", "VariableUncertainty", "RandomVariableUncertainty", "Split")
 

@@ -236,7 +236,7 @@ def test_an_evasion_by_tilting_stays_in_the_ball(monkeypatch):
         longest.append(np.linalg.norm(z) / g.L)
         return claim
 
-    monkeypatch.setattr(followers, "evade", watch)
+    monkeypatch.setattr(evasion, "evade_along_rays", watch)
     for seed in range(5):
         stream, gate = StreamSpec(context="free", d=3), GateSpec(kind="margin")
         spec = RunSpec(T=80, beta=0.2, seed=seed, stream=stream, follower=FollowerSpec(kind="evader"), gate=gate)

@@ -8,8 +8,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from sim import loop, recorded
-from sim.live.gate import FORESEEING, LiveError, LiveGate
-from sim.live.money import COUNTING
+from sim.live.gate import LiveError, LiveGate
 from sim.rules import codes, draws, gates, log
 from sim.rules.leader import View
 from sim.setup import build
@@ -17,7 +16,7 @@ from sim.spec import GateSpec, LearnerSpec
 from tests.conftest import digits_spec
 from tests.strategies import gate_specs
 
-LIVE = tuple(k for k in gates.GATES if k not in FORESEEING)
+LIVE = tuple(k for k in gates.GATES if not gates.TRAITS_OF[k].foresees)
 MODELLED = LearnerSpec(sigma=0.5, radius_mode="fixed", radius_c=0.1)
 T = 40
 
@@ -76,7 +75,7 @@ def test_the_decisions_are_the_simulators(kind, psi):
 @given(gate_specs(LIVE), st.integers(0, T - 1), st.booleans(), st.booleans())
 def test_property_a_restored_gate_goes_on_as_if_never_stopped(gate, at, waiting, in_money):
     X, y, K = digits()
-    if in_money and (gate.kind in COUNTING or not gate.cap):
+    if in_money and (gate.traits.counts or not gate.cap):
         return
     costs = np.random.default_rng(at).uniform(0.2, 1.8, T) if in_money else None
     budget = {"money": 11.3, "mean_cost": 1.0} if in_money else {"B": 12}
@@ -146,7 +145,7 @@ def test_what_is_not_meaningful_is_refused(make, message):
         make()
 
 
-@pytest.mark.parametrize("kind", COUNTING)
+@pytest.mark.parametrize("kind", [t.name for t in gates.TRAITS if t.counts])
 def test_gates_that_count_labels_have_no_money_budget(kind):
     with pytest.raises(ValueError, match="counts labels, not money"):
         live(GateSpec(kind=kind), money=5.0, mean_cost=1.0)
@@ -170,7 +169,7 @@ def test_a_state_that_is_not_its_own_is_refused(damage):
         LiveGate.restore(state)
 
 
-@pytest.mark.parametrize("kind", [k for k in LIVE if k not in COUNTING])
+@pytest.mark.parametrize("kind", [k for k in LIVE if not gates.TRAITS_OF[k].counts])
 def test_money_at_one_price_is_a_budget_in_labels(kind):
     """Every label costs 0.1, a number that has no exact float: the same decisions as B labels."""
     X, y, K = digits()
@@ -181,7 +180,7 @@ def test_money_at_one_price_is_a_budget_in_labels(kind):
 
 
 @settings(max_examples=20)
-@given(gate_specs(tuple(k for k in LIVE if k not in COUNTING)), st.integers(0, 99), st.floats(0.5, 30.0))
+@given(gate_specs(tuple(k for k in LIVE if not gates.TRAITS_OF[k].counts)), st.integers(0, 99), st.floats(0.5, 30.0))
 def test_property_money_is_never_exceeded(gate, seed, money):
     X, y, K = digits()
     costs = np.round(np.random.default_rng(seed).exponential(1.0, T) + 1e-3, 3)

@@ -101,7 +101,7 @@ def test_a_truncated_or_edited_table(frame, tmp_path, damage):
         table.load(path)
 
 
-@pytest.mark.parametrize("text", ["", "{", "{}", "[]", "null", b"\xff\xfe"])
+@pytest.mark.parametrize("text", ["", "{", "{}", "[]", "null", '{"sha256": 1}', b"\xff\xfe"])
 def test_a_damaged_note(frame, tmp_path, text):
     table.save(frame, tmp_path / "t.parquet", {})
     (tmp_path / "t.json").write_bytes(text if isinstance(text, bytes) else text.encode())
@@ -139,11 +139,19 @@ def test_a_failed_write_leaves_the_old_file(tmp_path, monkeypatch):
 def test_a_crash_between_the_two_files_is_noticed(frame, tmp_path, monkeypatch):
     path = tmp_path / "t.parquet"
     table.save(frame, path, {})
-    write = table.write_atomic
-    monkeypatch.setattr(table, "write_atomic", lambda p, data: write(p, data) if p.suffix == ".parquet" else None)
+    write = files.write_atomic
+    monkeypatch.setattr(files, "write_atomic", lambda p, data: write(p, data) if p.suffix == ".parquet" else None)
     table.save(frame.iloc[:-1], path, {})
     with pytest.raises(table.TableError, match="checksum"):
         table.load(path)
+
+
+@pytest.mark.parametrize("name", ["rows", "file", "data", "sha256"])
+def test_provenance_cannot_displace_what_the_note_needs(frame, tmp_path, name):
+    table.save(frame, tmp_path / "t.parquet", {name: "mine"})
+    back, note = table.load(tmp_path / "t.parquet")
+    pd.testing.assert_frame_equal(back, frame)
+    assert (note[name] == "mine") == (name in ("file", "data"))
 
 
 def test_notes_are_readable_json(frame, tmp_path):

@@ -2,11 +2,12 @@
 
 The project's docstrings are prose with ``double backticks``, indented displays and columns; ``||x||_P``
 or ``theta*`` in them is mathematics and not markup.  A line that is indented, has columns or begins a
-list belongs to a display, whose line breaks and spaces are kept; everything else is running prose.
+list belongs to a display, whose line breaks and spaces are kept, and so does an example: everything
+from ``>>>`` to the next empty line.  The rest is running prose.
 """
 
 import re
-from collections.abc import Collection, Iterable
+from collections.abc import Collection, Iterable, Iterator
 from itertools import groupby
 
 _CODE = re.compile(r"``(?=[^\s`])([^`\n]*[^\s`])``")
@@ -21,7 +22,7 @@ def to_rest(lines: Iterable[str], modules: Collection[str] = ()) -> list[str]:
     ``modules``: dotted names that become links where they stand as code.
     """
     out: list[str] = []
-    for (blank, display), group in groupby(lines, key=_kind):
+    for (blank, display), group in groupby(_indented(lines), key=_kind):
         block = [line.rstrip() for line in group]
         if blank:
             continue
@@ -31,6 +32,14 @@ def to_rest(lines: Iterable[str], modules: Collection[str] = ()) -> list[str]:
             out.append(_escape(" ".join(line.strip() for line in block), modules))
         out.append("")
     return out
+
+
+def _indented(lines: Iterable[str]) -> Iterator[str]:
+    """The lines with every example indented, which makes a display of it."""
+    example = False
+    for line in lines:
+        example = bool(line.strip()) and (example or line.startswith(">>>"))
+        yield "    " + line if example else line
 
 
 def _kind(line: str) -> tuple[bool, bool]:

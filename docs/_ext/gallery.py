@@ -1,4 +1,4 @@
-"""The figure gallery: pictures of the newest results with the titles and captions of ``figures.gallery``.
+"""The figure gallery: pictures of the newest results, each with the title and caption that its figure's file has.
 
 ``RESULTS`` names a results folder; without it the newer of results/standard and results/smoke is
 shown, and where there is none the page says which command makes one.
@@ -34,7 +34,7 @@ def newest() -> Path | None:
 
 
 def markdown(srcdir: Path) -> str:
-    """Where the figures come from, then a section for each family in the gallery's order."""
+    """Where the figures come from, then a section for each figure in the report's order."""
     from figures.gallery import FAMILIES
     from theory.claims import LEDGER
 

@@ -1,4 +1,7 @@
-"""Pages with a marker: what the code says is put in the marker's place when the site is built."""
+"""Pages with a marker: what the code says is put in the marker's place when the site is built.
+
+Tables of verdicts are coloured (``verdicts``).
+"""
 
 from collections.abc import Callable, Iterable
 from inspect import cleandoc
@@ -39,7 +42,6 @@ def _contents(srcdir: Path) -> str:
 MADE: dict[str, Callable[[Path], str]] = {
     "gallery": gallery.markdown,
     "commands": lambda srcdir: commands.markdown(),
-    "verdicts": lambda srcdir: verdicts.markdown(),
     "packages": _packages,
     "contents": _contents,
 }
@@ -53,6 +55,7 @@ def _fill(app: Sphinx, docname: str, source: list[str]) -> None:
     for name, make in MADE.items():
         if _marker(name) in source[0]:
             source[0] = source[0].replace(_marker(name), make(Path(app.srcdir)))
+    source[0] = verdicts.coloured(source[0])
 
 
 def _outdated(app: Sphinx, env: object, added: set[str], changed: set[str], removed: set[str]) -> list[str]:

@@ -67,8 +67,7 @@ def encode(
     starts = np.cumsum(sizes) - sizes
     at = np.where(np.arange(K) < sizes[:, None], starts[:, None] + np.arange(K), -1)
     X = features.cached(model, [f"{p} {c}" for p, s in zip(prompts, sets, strict=True) for c in s], folder, batch_size)
-    norms = np.sqrt((X * X).sum(axis=1, keepdims=True))
-    X = X / np.where(norms > 0, norms, 1.0)
+    X = ridge.unit(X)
     if model.kind == "causal":
         texts = [json.dumps([p, list(s)]) for p, s in zip(prompts, sets, strict=True)]
         prior = features.cached(Prior(model, K), texts, folder, batch_size)

@@ -1,21 +1,20 @@
-"""Features on disk under a hash of what they are a function of: model and texts.
+"""A cache of the features of texts, under a digest of the model's content and of the texts.
 
-``<folder>/<digest>.npy`` holds the rows and ``<digest>.json``, written last, their sha256.  Rows are
-kept in float32 where that loses nothing.  A damaged or truncated file is reported and computed again.
-Batch size and device move a feature by rounding only and are no part of the hash.
+``<folder>/<digest>.npy`` holds the rows, in float32 where that loses nothing, and ``<digest>.json``
+their sha256.  A damaged file is reported and computed again.  Batch size and device, which move a
+feature by rounding only, are no part of the digest.
 """
 
 import hashlib
 import io
 import json
-import warnings
 from collections.abc import Callable, Sequence
 from pathlib import Path
 from typing import Protocol
 
 import numpy as np
 
-from sim.files import write_atomic
+from sim.files import Kept
 
 
 class DamagedFeatures(UserWarning):
@@ -47,42 +46,31 @@ def cached(
     note: Callable[[int], None] | None = None,
 ) -> np.ndarray:
     """Features (n, width) float64 of the texts, from the folder or computed and put there."""
-    path = folder / f"{digest(model.digest(), texts)}.npy"
-    rows = _read(path, len(texts))
+    kept = _kept(model.digest(), texts, folder)
+    rows = kept.get(lambda data, _: _checked(np.load(io.BytesIO(data), allow_pickle=False), len(texts)))
     if rows is None:
         rows = model.encode(texts, batch_size, note)
-        _write(path, rows)
+        kept.put(_bytes(rows), {"shape": list(rows.shape)})
     return np.ascontiguousarray(rows, dtype=np.float64)
 
 
 def has(model: str, texts: Sequence[str], folder: Path) -> bool:
     """Whether a finished file is there (its checksum is read only when it is used)."""
-    return (folder / f"{digest(model, texts)}.json").is_file()
+    return _kept(model, texts, folder).finished()
 
 
-def _read(path: Path, n: int) -> np.ndarray | None:
-    note = path.with_suffix(".json")
-    if not path.is_file() or not note.is_file():
-        return None
-    try:
-        data = path.read_bytes()
-        if json.loads(note.read_text())["sha256"] != hashlib.sha256(data).hexdigest():
-            raise ValueError("does not match its checksum: it was truncated or edited")
-        rows = np.load(io.BytesIO(data), allow_pickle=False)
-        if rows.ndim != 2 or len(rows) != n:
-            raise ValueError(f"has shape {rows.shape}, not ({n}, width)")
-    except (ValueError, KeyError, TypeError, OSError) as error:
-        warnings.warn(f"{path} {error}; it will be computed again", DamagedFeatures, stacklevel=3)
-        return None
+def _kept(model: str, texts: Sequence[str], folder: Path) -> Kept:
+    return Kept(folder / f"{digest(model, texts)}.npy", DamagedFeatures)
+
+
+def _checked(rows: np.ndarray, n: int) -> np.ndarray:
+    if rows.ndim != 2 or len(rows) != n:
+        raise ValueError(f"has shape {rows.shape}, not ({n}, width)")
     return rows
 
 
-def _write(path: Path, rows: np.ndarray) -> None:
+def _bytes(rows: np.ndarray) -> bytes:
     narrow = rows.astype(np.float32)
     buffer = io.BytesIO()
     np.save(buffer, narrow if np.array_equal(narrow.astype(np.float64), rows) else rows)
-    data = buffer.getvalue()
-    path.with_suffix(".json").unlink(missing_ok=True)
-    write_atomic(path, data)
-    note = {"sha256": hashlib.sha256(data).hexdigest(), "shape": list(rows.shape)}
-    write_atomic(path.with_suffix(".json"), json.dumps(note).encode())
+    return buffer.getvalue()

@@ -44,7 +44,7 @@ def scaled(X: np.ndarray, test: np.ndarray, center: bool, seconds: float = 0.0) 
     if center:
         mean = X.mean(axis=0)
         X, test = X - mean, test - mean
-    return Features(_unit(X), _unit(test), seconds)
+    return Features(ridge.unit(X), ridge.unit(test), seconds)
 
 
 def encode(spec: StudySpec, data: Data, model: Any, cache: Path, note: Callable[[int], None] | None) -> Features:
@@ -58,11 +58,6 @@ def encode(spec: StudySpec, data: Data, model: Any, cache: Path, note: Callable[
         return Features(X, test, perf_counter() - began)
     rows, held = (features.cached(model, texts, cache, size, note) for texts in (data.texts, data.test_texts))
     return scaled(rows, held, spec.center, perf_counter() - began)
-
-
-def _unit(X: np.ndarray) -> np.ndarray:
-    norms = np.sqrt((X * X).sum(axis=1, keepdims=True))
-    return X / np.where(norms > 0, norms, 1.0)
 
 
 def play_cell(spec: StudySpec, cell: Cell, data: Data, ready: Features) -> Played:

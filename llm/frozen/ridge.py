@@ -94,6 +94,12 @@ class BlockRidge:
         self.seconds["scoring"] += perf_counter() - began
 
 
+def unit(X: np.ndarray) -> np.ndarray:
+    """The rows of X (n, width) scaled to norm 1; rows of zeros stay."""
+    norms = np.sqrt((X * X).sum(axis=1, keepdims=True))
+    return X / np.where(norms > 0, norms, 1.0)
+
+
 def shown(view: str, scores: np.ndarray, w2: float) -> float:
     """The square width that makes the loop's width latency (radius 1) a control's own statistic.
 

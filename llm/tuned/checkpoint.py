@@ -1,13 +1,11 @@
-"""A run's state on disk: whole or not at all, and of no other configuration.
+"""The state of a run on disk, so that a run that was killed goes on: whole or not there.
 
-``state-<t>.pt`` holds tensors and plain numbers; ``checkpoint.json``, replaced last and atomically,
-names it with its sha256 and the configuration's digest.  A process killed between the two leaves
-the pointer on the older file, which is removed only after the pointer has moved.
+``state-<t>.pt`` holds tensors and plain numbers; ``checkpoint.json``, replaced last, names that file,
+its sha256 and the configuration's digest.  A process killed between the two leaves the pointer on
+the older file, which is removed only after the pointer has moved.
 """
 
-import hashlib
 import io
-import json
 from pathlib import Path
 from typing import Any
 
@@ -15,7 +13,7 @@ import numpy as np
 import torch
 
 from llm.errors import CacheError
-from sim.files import write_atomic
+from sim.files import Kept
 
 POINTER = "checkpoint.json"
 
@@ -24,12 +22,9 @@ def save(folder: Path, key: str, t: int, state: dict) -> None:
     """Write the state before round t (0-based) of the configuration ``key``; older files go."""
     buffer = io.BytesIO()
     torch.save(_tensors(state), buffer)
-    data = buffer.getvalue()
-    path = folder / f"state-{t:08d}.pt"
-    write_atomic(path, data)
-    note = {"file": path.name, "sha256": hashlib.sha256(data).hexdigest(), "key": key, "t": t}
-    write_atomic(folder / POINTER, json.dumps(note, indent=1).encode())
-    clear(folder, keep=path.name)
+    file = f"state-{t:08d}.pt"
+    _kept(folder).put(buffer.getvalue(), {"key": key, "t": t}, file)
+    clear(folder, keep=file)
 
 
 def load(folder: Path, key: str, device: str = "cpu") -> tuple[int, dict] | None:
@@ -37,24 +32,23 @@ def load(folder: Path, key: str, device: str = "cpu") -> tuple[int, dict] | None
 
     Raises CacheError for another configuration's checkpoint and for a damaged one.
     """
-    pointer = folder / POINTER
-    if not pointer.is_file():
+
+    def read(data: bytes, note: dict[str, Any]) -> tuple[int, bytes]:
+        if note["key"] != key:
+            raise CacheError(
+                f"{folder} holds a checkpoint of another configuration (key {note['key']}, this run's is {key}); give "
+                "another folder, or delete it to begin anew"
+            )
+        return int(note["t"]), data
+
+    saved = _kept(folder).get(read)
+    if saved is None:
         return None
-    try:
-        note = json.loads(pointer.read_text())
-        name, digest, owner, t = str(note["file"]), note["sha256"], note["key"], int(note["t"])
-    except (ValueError, KeyError, TypeError) as error:
-        raise CacheError(f"{pointer} is damaged ({error}); delete {folder} to begin the run again") from error
-    if owner != key:
-        raise CacheError(
-            f"{folder} holds a checkpoint of another configuration (key {owner}, this run's is {key}); give another "
-            "folder, or delete it to begin anew"
-        )
-    path = folder / name
-    data = path.read_bytes() if path.is_file() else b""
-    if hashlib.sha256(data).hexdigest() != digest:
-        raise CacheError(f"{path} is missing or does not match its checksum; delete {folder} to begin the run again")
-    return t, _arrays(torch.load(io.BytesIO(data), map_location=device, weights_only=True))
+    return saved[0], _arrays(torch.load(io.BytesIO(saved[1]), map_location=device, weights_only=True))
+
+
+def _kept(folder: Path) -> Kept:
+    return Kept(folder / POINTER, CacheError, f"delete {folder} to begin the run again")
 
 
 def clear(folder: Path, keep: str = "") -> None:

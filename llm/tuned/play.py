@@ -21,8 +21,8 @@ from llm.frozen import play as frozen
 from llm.spec import Cell, StudySpec, choice
 from llm.text import Data
 from llm.tuned import checkpoint, lora
-from llm.tuned.journal import Journal
 from llm.tuned.learner import Design, FineTuned
+from llm.tuned.replay import Replay
 from llm.tuned.tuner import Tuner
 from sim import loop
 from sim.rules import draws
@@ -51,24 +51,12 @@ def run_cell(
     cell: Cell,
     folder: Path,
     note: Callable[[int, int], None] | None = None,
-) -> tables.Played:
+) -> Tuned:
     """Play one cell, from its checkpoint in ``folder`` if there is one; ``loaded`` comes back as it was.
 
     ``note(round, labels)`` hears of progress.  Raises DataError for multiple choice, CacheError for
     another cell's checkpoint, MemoryExhaustedError (checkpoints are kept).
     """
-    return tune_cell(spec, data, loaded, cell, folder, note).played
-
-
-def tune_cell(
-    spec: StudySpec,
-    data: Data,
-    loaded: model.Model,
-    cell: Cell,
-    folder: Path,
-    note: Callable[[int, int], None] | None = None,
-) -> Tuned:
-    """``run_cell`` with the losses and the throughput beside the table."""
     _check(spec, data)
     saved = checkpoint.load(folder, cell.key(), str(loaded.device))
     if loaded.device.type == "cuda":
@@ -102,8 +90,8 @@ class _Run:
         design = Design(cell.T, loaded.width, data.K, self.g.lam, self.g.refresh, choice(cell.gate).view)
         tuner = Tuner(loaded, data.K, o, spec.model.dtype, pair, spec.model.batch_size)
         self.learner = FineTuned(tuner, [data.texts[i] for i in rows], design, o, cell.B, pair)
-        self.journal = Journal(self.learner, cell.T, data.K, self.before)
-        self.held_out = HeldOut(data, cell.stream, o.test_rows)
+        self.replay = Replay(self.learner, cell.T, data.K, self.before)
+        self.held_out = HeldOutTexts(data, cell.stream, o.test_rows)
         self.began, self.spent, self.saving = perf_counter(), 0.0, 0.0
         self.mark = (0, 0, 0)
 
@@ -116,12 +104,12 @@ class _Run:
         self.last = len(record)
         plan, empty = np.zeros(0, dtype=np.int64), np.zeros(0)
         rows = loop.play_recorded(
-            self.g, self.journal, np.arange(cell.T), self.y, self.evaluate, keys, record, plan, empty
+            self.g, self.replay, np.arange(cell.T), self.y, self.evaluate, keys, record, plan, empty
         )
         looped = self.elapsed()
         seconds = dict(self.learner.seconds, evaluate=self.held_out.seconds, save=self.saving)
         gate = looped - sum(seconds.values())
-        heads = np.array([told[1] for told in self.journal.told])
+        heads = np.array([told[1] for told in self.replay.told])
         refit = self.refit()
         total = self.elapsed()
         seconds |= dict(features=seconds.pop("refresh"), gate=gate, head=total - looped, total=total)
@@ -132,11 +120,11 @@ class _Run:
 
     def evaluate(self, state: Any) -> float:
         """Held-out accuracy of the ridge; the head's is kept beside it."""
-        return self.journal.tell(self.measure)[0]
+        return self.replay.tell(self.measure)[0]
 
     def measure(self) -> list[float]:
         """[ridge, head] accuracy on present features; at T after an update on what was left over."""
-        if self.journal.evaluations == self.last - 1:
+        if self.replay.evaluations == self.last - 1:
             self.learner.tune()
         return self.held_out.measure(self.learner)
 
@@ -152,30 +140,30 @@ class _Run:
         if self.note:
             self.note(t, len(self.learner.labels))
         version, told, last = self.mark
-        due = version != self.learner.version or told != self.journal.evaluations or t - last >= SAVE_EVERY
+        due = version != self.learner.version or told != self.replay.evaluations or t - last >= SAVE_EVERY
         if t == 0 or t == last or not due:
             return
         began = perf_counter()
-        self.mark = (self.learner.version, self.journal.evaluations, t)
+        self.mark = (self.learner.version, self.replay.evaluations, t)
         seconds = dict(spent=self.elapsed(), evaluate=self.held_out.seconds, saving=self.saving)
-        state = dict(learner=self.learner.snapshot(), journal=self.journal.snapshot(t), seconds=seconds)
+        state = dict(learner=self.learner.snapshot(), replay=self.replay.snapshot(t), seconds=seconds)
         checkpoint.save(self.folder, self.cell.key(), t, state)
         self.saving += perf_counter() - began
 
     def restore(self, t: int, saved: dict) -> None:
         """Continue before round t."""
         self.learner.restore(saved["learner"])
-        self.journal.restore(t, saved["journal"])
+        self.replay.restore(t, saved["replay"])
         self.spent, self.saving = saved["seconds"]["spent"], saved["seconds"]["saving"]
         self.held_out.seconds = saved["seconds"]["evaluate"]
-        self.mark = (self.learner.version, len(self.journal.told), t)
+        self.mark = (self.learner.version, len(self.replay.told), t)
 
     def elapsed(self) -> float:
         """Seconds so far, those before a checkpoint included."""
         return self.spent + perf_counter() - self.began
 
 
-class HeldOut:
+class HeldOutTexts:
     """Accuracy on the test rows, all or a fixed ``n`` of them; texts encoded once a version of the weights."""
 
     def __init__(self, data: Data, stream: str, n: int) -> None:

@@ -1,4 +1,4 @@
-"""Preflight: is a gate, follower or learner of one's own fit for a full run?
+"""Preflight: is a user's gate, follower or learner fit for a full run?
 
 battery    the checks as data, and the run through them;  bench: what is played, once
 interface signals checks    honesty: budget, peeking, latency, coverage, determinism, resumption

@@ -1,4 +1,4 @@
-"""Preflight: is a gate, follower or learner of one's own fit for a full run, and where does it win and break?
+"""Preflight: is a user's gate, follower or learner fit for a full run, and where does it win and break?
 
 ``preflight.json`` (schema 1): schema, kind, name, source, sha256 of the file, played (compiled or why not), fit
 (bool), verdict ("fit", "unfit", "inconclusive"), exit_code, size, level (error of each interval check), reduced

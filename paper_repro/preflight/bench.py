@@ -17,10 +17,11 @@ from joblib import Parallel, delayed
 
 from paper_repro.preflight.size import Size
 from sim import engine, plugins, sources, table
-from sim.rules import codes, gates
+from sim.rules import codes
 from sim.runlog import RunLog
 from sim.sources import PluginError
 from sim.spec import FollowerSpec, GateSpec, LearnerSpec, RecordSpec, RunSpec, StreamSpec
+from sim.sweeps import ALL_GATES
 from theory.studies import nonmyopic
 
 FINAL, EVERY = RecordSpec(mode="final"), RecordSpec(mode="every")
@@ -69,9 +70,7 @@ def recorded(path: str, center: bool) -> dict[str, Any]:
 
 def contenders(ours: GateSpec | None) -> list[GateSpec]:
     """Every built-in gate but the one that peeks, both purses of llf_split, and ours."""
-    kinds = [g for g in gates.GATES if g not in ("control_peek", "llf_split")]
-    found = [GateSpec(kind=g) for g in kinds] + [GateSpec(kind="llf_split"), GateSpec(kind="llf_split", purse="random")]
-    return found + ([ours] if ours is not None else [])
+    return [*ALL_GATES, *([ours] if ours is not None else [])]
 
 
 @dataclass

@@ -21,7 +21,7 @@ def new(
     kind: Annotated[str, typer.Argument(help="gate, follower or learner.")],
     name: Annotated[str, typer.Argument(help="A Python identifier; NAME.py is written here.")],
 ) -> int:
-    """Write NAME.py, a part of your own that runs as it is."""
+    """Write NAME.py, a gate, follower or learner that runs as it is."""
     from paper_repro.new import write
 
     path = write(kind, name)
@@ -68,14 +68,13 @@ def preflight(
         raise ValueError(f"--features {features} with a follower, which plays no recorded stream; leave it out")
     if features:
         recorded.load(features, True)
-    from paper_repro import store
     from paper_repro.preflight import battery
     from paper_repro.preflight import page as preflight_page
-    from sim.files import write_atomic
+    from sim.files import ensure_writable, write_atomic
     from theory.falsify import search
 
     folder = battery.folder_of(source, out)
-    store.ensure_writable(folder)
+    ensure_writable(folder)
     if not plain and which != "learner":
         print(f"{which} {source}: compiling takes up to a minute", flush=True)
     made = battery.prepare(source, which, features=features, quick=quick, jobs=jobs, minutes=minutes, plain=plain)

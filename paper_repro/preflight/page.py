@@ -1,7 +1,6 @@
 """The page of a preflight: one self-contained HTML file from the verdict and the tables behind it."""
 
 import base64
-import io
 from typing import Any
 
 import numpy as np
@@ -9,6 +8,7 @@ import pandas as pd
 from jinja2 import Environment, PackageLoader, StrictUndefined
 
 from figures import preflight as picture
+from figures.gallery import encode
 from paper_repro.preflight.battery import LATE, Report, verdict_file
 from theory.ledger import FAIL, INCONCLUSIVE
 
@@ -131,9 +131,8 @@ def figures_of(kept: dict[str, Any]) -> list[dict[str, str]]:
                           "Right of the line this gate is more accurate with the same budget."))  # fmt: skip
     found = []
     for frame, x, guides, title, caption in asked:
-        buffer = io.BytesIO()
-        picture.draw(frame, x, guides).savefig(buffer, format="png", metadata={"Software": None})
-        found.append(dict(title=title, caption=caption, data=base64.b64encode(buffer.getvalue()).decode()))
+        png = encode(picture.draw(frame, x, guides), ("png",))["png"]
+        found.append(dict(title=title, caption=caption, data=base64.b64encode(png).decode()))
     return found
 
 

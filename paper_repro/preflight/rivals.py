@@ -12,19 +12,19 @@ from paper_repro.preflight.outcome import Outcome, of_finding
 from paper_repro.preflight.signals import record
 from sim import plugins
 from sim import recorded as files
-from sim.rules import codes, gates
+from sim.rules import gates
+from sim.rules.codes import PLUGIN
 from sim.spec import GateSpec, RunSpec
 from theory import stats
 from theory.judges import plugin as judges
 from theory.ledger import FAIL, PASS, all_of
 
 BETA, DIGIT_BETA = 0.1, 0.1
-REFERENCES = ("always", "never", "llf_oracle")  # they obey no budget or know the future: shown, not ranked
+REFERENCES = tuple(t.name for t in gates.TRAITS if t.reference or "plan" in t.reads)  # shown, not ranked
 EQUAL = ("random", "prefix", "llf_self_paced")
 RATED = ("random", "prefix", "llf_paced", "llf_self_paced")
 COSTED = ("random", "llf_paced", "llf_self_paced")
 DEAR = 1000.0  # us a round; a fine-tuning step takes tens of milliseconds (claim M4)
-OWN = codes.PLUGIN
 
 
 def dimension(T: int) -> int:
@@ -65,11 +65,11 @@ def ranking(b: Bench) -> Outcome:
     rows = arena_runs(b)
     b.kept["summary"] = table = summary(rows, b.level)
     places = rows[~rows["gate"].isin(REFERENCES)]
-    b.kept["pairs"] = judges.differences(places, OWN, "regret", b.level)
+    b.kept["pairs"] = judges.differences(places, PLUGIN, "regret", b.level)
     ranked = table.dropna(subset=["rank"])
-    mine = ranked[ranked["gate"] == OWN].iloc[0]
+    mine = ranked[ranked["gate"] == PLUGIN].iloc[0]
     wide = places.pivot_table(index=[*judges.PAIR, "arena"], columns="gate", values="regret").rank(axis=1)
-    gap = (wide[OWN] - wide["random"]).groupby(level=judges.PAIR).mean().to_numpy(float)
+    gap = (wide[PLUGIN] - wide["random"]).groupby(level=judges.PAIR).mean().to_numpy(float)
     found = all_of([("rank - rank of random", *stats.student(gap, b.level))], 0.0, "below")
     alone = [_rank_outcome(gap, wide, s, b.level) for s in b.sets]
     place = 1 + int((ranked["rank"] < mine["rank"]).sum())
@@ -81,7 +81,7 @@ def ranking(b: Bench) -> Outcome:
 
 
 def _rank_outcome(gap: np.ndarray, wide: pd.DataFrame, seed: int, level: float) -> str:
-    seeds = (wide[OWN] - wide["random"]).groupby(level=judges.PAIR).mean().index.get_level_values("seed")
+    seeds = (wide[PLUGIN] - wide["random"]).groupby(level=judges.PAIR).mean().index.get_level_values("seed")
     return all_of([("", *stats.student(gap[seeds == seed], level))], 0.0, "below").outcome
 
 
@@ -102,7 +102,7 @@ def equal_runs(b: Bench) -> pd.DataFrame:
     """Rivals with exactly the labels that the gate really bought, run by run; the hard instance is left out, because
     it changes with the budget."""
     rows = arena_runs(b)
-    ours = rows[(rows["gate"] == OWN) & (rows["follower"] != "hard_instance")]
+    ours = rows[(rows["gate"] == PLUGIN) & (rows["follower"] != "hard_instance")]
     d, jobs = dimension(b.size.T), []
     for row in ours.to_dict("records"):
         for kind in EQUAL:
@@ -117,14 +117,14 @@ def equal_runs(b: Bench) -> pd.DataFrame:
 def equal_labels(b: Bench) -> Outcome:
     """Is its regret surely below random's with the labels that it really bought, in every arena?"""
     rows = equal_runs(b)
-    b.kept["equal"] = found = judges.differences(rows, OWN, "regret", b.level)
-    labels = rows[rows["gate"] == OWN].groupby("arena")["labels"].mean()
+    b.kept["equal"] = found = judges.differences(rows, PLUGIN, "regret", b.level)
+    labels = rows[rows["gate"] == PLUGIN].groupby("arena")["labels"].mean()
     b.kept["equal_labels"] = labels
     random = found[found["rival"] == "random"]
     result = judges.outcome_of(random)
     alone = [
         judges.outcome_of(
-            judges.differences(rows[rows["seed"] == s], OWN, "regret", b.level).query("rival == 'random'")
+            judges.differences(rows[rows["seed"] == s], PLUGIN, "regret", b.level).query("rival == 'random'")
         )
         for s in b.sets
     ]
@@ -162,10 +162,10 @@ def rates(b: Bench) -> tuple[pd.DataFrame, pd.DataFrame]:
 
 def _exponent(b: Bench, rows: pd.DataFrame, column: str, claimed: float, two_sided: bool) -> Outcome:
     b.kept[f"exponents_{column}"] = table = judges.exponents(rows, column, b.level)
-    found = judges.exponent_finding(table, OWN, claimed, two_sided)
+    found = judges.exponent_finding(table, PLUGIN, claimed, two_sided)
     alone = [
         judges.exponent_finding(
-            judges.exponents(rows[rows["seed"] == s], column, b.level), OWN, claimed, two_sided
+            judges.exponents(rows[rows["seed"] == s], column, b.level), PLUGIN, claimed, two_sided
         ).outcome
         for s in b.sets
     ]
@@ -201,20 +201,20 @@ def replayed(b: Bench, path: str) -> pd.DataFrame:
 def _replay(b: Bench, path: str, name: str) -> Outcome:
     rows = replayed(b, path)
     rivals = rows[~rows["gate"].isin(REFERENCES)]
-    table = judges.differences(rivals.assign(arena=name), OWN, "accuracy", b.level)
+    table = judges.differences(rivals.assign(arena=name), PLUGIN, "accuracy", b.level)
     b.kept[f"data_{name}"], b.kept[f"means_{name}"] = table, rows.groupby("gate")[
         ["accuracy", "mistakes", "mistakes_queried", "labels"]].mean()  # fmt: skip
 
     def judged(level_rows: pd.DataFrame):
         return all_of(
-            [("accuracy - random's", *judges.difference(level_rows, OWN, "random", "accuracy", b.level)[:3])],
+            [("accuracy - random's", *judges.difference(level_rows, PLUGIN, "random", "accuracy", b.level)[:3])],
             0.0,
             "above",
         )
 
     found, means = judged(rivals), b.kept[f"means_{name}"]
     alone = [judged(rivals[rivals["seed"] == s]).outcome for s in b.sets]
-    mine = means.loc[OWN]
+    mine = means.loc[PLUGIN]
     text = f"accuracy {mine['accuracy']:.3f} with {mine['labels']:.0f} of {int(rows['B'].iloc[0])} labels, random "
     text += (
         f"{means.loc['random', 'accuracy']:.3f}, llf_self_paced {means.loc['llf_self_paced', 'accuracy']:.3f}, every "
@@ -254,9 +254,9 @@ def cost(b: Bench) -> Outcome:
     theirs = found.setup._replace(gate=gates.LLF_SELF_PACED, window=256)
     usual = [gate_only(gates.BUILT_IN, theirs, found.seen) for _ in range(5)]
     times = []
-    for kind in (OWN, *COSTED):
-        one = spec.model_copy(update=dict(gate=b.gate if kind == OWN else GateSpec(kind=kind)))
-        fast = microseconds(one, True, 4000) if b.compiled or kind != OWN else float("nan")
+    for kind in (PLUGIN, *COSTED):
+        one = spec.model_copy(update=dict(gate=b.gate if kind == PLUGIN else GateSpec(kind=kind)))
+        fast = microseconds(one, True, 4000) if b.compiled or kind != PLUGIN else float("nan")
         times.append((kind, fast, microseconds(one, False, 200)))
     b.kept["cost"] = pd.DataFrame(times, columns=["gate", "compiled_us", "plain_us"])
     value = statistics.median(mine)

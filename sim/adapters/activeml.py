@@ -6,8 +6,8 @@ a width need features; ``GateStreamQuery`` keeps the design of the rows that wer
 from the classifier's probabilities, and plays every gate but the two that need the future.
 
 Its managers treat the budget as a ratio that holds in the long run; ours is a number of labels,
-floor(budget * n_rounds) or ``n_labels``, and hard.  ``gate_class`` makes one of its managers a gate of
-one's own (``sim.plugins``), with our hard cap around it or, under ``GateSpec(cap=False)``, without.
+floor(budget * n_rounds) or ``n_labels``, and hard.  ``gate_class`` makes one of its managers a
+plugin (``sim.plugins``), with our hard cap around it or, under ``GateSpec(cap=False)``, without.
 """
 
 import math
@@ -21,7 +21,7 @@ from sklearn.base import clone
 from sim.live.gate import LiveGate
 from sim.rules import gates, learners
 from sim.rules.leader import View
-from sim.setup import Setup
+from sim.setup import GateSetup
 from sim.spec import GateSpec, LearnerSpec
 
 try:
@@ -30,8 +30,7 @@ try:
 except ImportError as error:
     raise ImportError('scikit-activeml is missing; pip install "budgeted-stackelberg[adapters]"') from error
 
-NEED_A_DESIGN = ("llf_fixed", "llf_paced", "llf_split", "llf_self_paced", "bbq")
-BLIND = ("always", "never", "random", "periodic", "prefix")  # they look at no utility
+NEED_A_DESIGN = tuple(t.name for t in gates.TRAITS if t.reads & {"gain", "width"})
 WITH_UTILITIES = 'pass budget_manager_param_dict={"utilities": utilities} to the strategy\'s update'
 
 
@@ -54,8 +53,7 @@ class GateBudgetManager(BudgetManager):
 
     def update(self, candidates, queried_indices, utilities=None):  # type: ignore[override]
         """Settle the rounds of the candidates (n, m). Raises ValueError for labels that the gate refused."""
-        blind = self._spec().kind in BLIND
-        if utilities is None and not blind:
+        if utilities is None and self._spec().traits.confidence:
             raise ValueError(f"gate {self._spec().kind!r} looks at utilities, and update got none; {WITH_UTILITIES}")
         given = np.zeros(len(candidates)) if utilities is None else np.asarray(utilities, dtype=float)
         gate = self._ready(given)
@@ -251,7 +249,7 @@ class ManagerGate:
 
 
 def gate_class(
-    manager: Callable[[Setup], Any], utility: Callable[[gates.Signal], float] = clipped_width
-) -> Callable[[Setup], ManagerGate]:
-    """``Gate`` for a file of one's own: ``Gate = gate_class(lambda game: Manager(budget=game.B / game.T))``."""
+    manager: Callable[[GateSetup], Any], utility: Callable[[gates.Signal], float] = clipped_width
+) -> Callable[[GateSetup], ManagerGate]:
+    """``Gate`` for a plugin file: ``Gate = gate_class(lambda game: Manager(budget=game.B / game.T))``."""
     return lambda game: ManagerGate(manager(game), utility)

@@ -11,7 +11,7 @@ from typing import NamedTuple
 import numpy as np
 
 from sim import engine, loop, recorded
-from sim.rules import codes, draws, gates, leader, learners, rounds, streams
+from sim.rules import codes, draws, gates, learners, rounds, streams
 from sim.rules.gates import Signal
 from sim.setup import Setup
 from sim.spec import RunSpec
@@ -33,7 +33,7 @@ Episode = Generator[Question, bool, None]
 
 def check(spec: RunSpec) -> None:
     """Raise ValueError for a run whose purchases are not the gate's to decide round by round."""
-    if spec.gate.kind in ("llf_oracle", "control_peek"):
+    if spec.gate.traits.foresees:
         raise ValueError(f"gate {spec.gate.kind!r} looks ahead; the spec of an environment needs another (or 'never')")
 
 
@@ -55,7 +55,7 @@ def _settled(g: Setup, rule: gates.Rule, p: gates.Purse, x: Signal, reason: int,
 
 
 def _game(spec: RunSpec, g: Setup, replication: int) -> Episode:
-    """``loop.play_game`` with the answers in the place of the gate."""
+    """``game.game`` with the answers in the place of the gate."""
     parts = engine.parts_of(spec, g)
     process, keys, truth = engine.world_of(spec, g, replication)
     rule = gates.Rule(parts.decide, parts.settle)
@@ -63,19 +63,16 @@ def _game(spec: RunSpec, g: Setup, replication: int) -> Episode:
     for t in range(g.T):
         alpha = learners.radius(g, s.psi)
         gold = rounds.present(g, process, keys, t, s, p, alpha, truth, 0, w, parts.decide, parts.choose, parts.respond)
-        pick = leader.pick_against(w.scores, w.payoffs, w.shown)
-        v = leader.assess(g, s, w.Phi, w.means, w.shown, pick, alpha, w.z, w.out)
-        x = gates.signal(g, v, t, v.width * v.width, gates.coin(g, keys, t), 0, 0.0)
+        v, x = rounds.meet(g, keys, t, s, alpha, 0, w)
         opens, reason, _ = rule.decide(g, p, x)
-        regret = w.payoffs[gold] - w.payoffs[pick]
-        bought = yield Question(x, s.psi, p.left, bool(opens), float(regret))
+        bought = yield Question(x, s.psi, p.left, bool(opens), float(w.payoffs[gold] - w.payoffs[v.pick]))
         if bought:
             s = rounds.buy(g, s, v, keys, t, w)
         p = _settled(g, rule, p, x, reason, opens, bought, s.psi)
 
 
 def _recorded(spec: RunSpec, g: Setup, data: recorded.Recorded, replication: int) -> Episode:
-    """``loop.play_recorded`` with the answers in the place of the gate."""
+    """``game.recorded`` with the answers in the place of the gate."""
     keys = draws.stream_keys(spec.seed, replication)
     order = streams.permutation(keys[draws.PERMUTATION], len(data.y))
     X, y, _, _ = recorded.split(data, order, g.T, spec.stream.test_fraction, spec.stream.path)
@@ -84,10 +81,9 @@ def _recorded(spec: RunSpec, g: Setup, data: recorded.Recorded, replication: int
     for t in range(g.T):
         alpha = learners.radius(g, learner.state().psi)
         scores, w2 = learner.predict(X[t])
-        v = leader.assess_classes(scores, w2, alpha)
-        x = gates.signal(g, v, t, w2, gates.coin(g, keys, t), 0, 0.0)
+        _, x, regret = rounds.meet_class(g, keys, t, alpha, scores, w2, y[t], 0)
         opens, reason, _ = rule.decide(g, p, x)
-        bought = yield Question(x, learner.state().psi, p.left, bool(opens), 0.0 if v.pick == y[t] else 1.0)
+        bought = yield Question(x, learner.state().psi, p.left, bool(opens), regret)
         if bought:
             learner.update(X[t], np.eye(g.N)[y[t]])
         p = _settled(g, rule, p, x, reason, opens, bought, learner.state().psi)

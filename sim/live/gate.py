@@ -13,7 +13,7 @@ is refused) and ``mean_cost``, declared beforehand, is the unit in which the gat
 money / mean_cost), and a label that costs c leaves (money - spent) / mean_cost.  A gate therefore
 paces by the share of money left; it does not weigh a prompt's price against its worth.  Theorems 1-4
 speak of unit costs; with other costs only the hard cap and lemma 0 survive.  Gates that count labels
-by themselves are refused (``money.COUNTING``).  Money is kept in whole millionths, so sums are exact.
+by themselves are refused (``rules.gates.Traits.counts``).  Money is kept in whole millionths, so sums are exact.
 """
 
 import copy
@@ -23,14 +23,14 @@ from typing import Any, NamedTuple
 
 import numpy as np
 
+from sim.fields import Count, Index, Spec, budget_of
 from sim.live import rule as rules
 from sim.live.money import MILLION, check_budget, in_millionths
 from sim.rules import codes, draws, gates, leader, learners
-from sim.setup import Setup, build, never_opens
-from sim.spec import GateSpec, LearnerSpec, RunSpec, StreamSpec
+from sim.setup import GateSetup, gate_setup, idle_text, is_idle
+from sim.spec import GateSpec, LearnerSpec
 
-VERSION = 1
-FORESEEING = ("llf_oracle", "control_peek")  # they need what nobody has before the label
+VERSION = 2
 
 
 class LiveError(ValueError):
@@ -50,12 +50,28 @@ class Decision(NamedTuple):
     rounds_left: int
 
 
+class LiveSpec(Spec):
+    """What a live gate is a function of, beside what it is asked: B labels over T rounds in d dimensions; the
+    learner's constants enter the radius and D_B, ``seed`` the coins."""
+
+    T: Count
+    B: Count
+    d: Count
+    gate: GateSpec
+    learner: LearnerSpec
+    seed: Index = 0
+
+    def key(self) -> str:
+        """Digest of the fields and of the file behind a plugin."""
+        return self.digest_with(self.gate.path)
+
+
 class LiveGate:
     """Setup and purse of one gate over T rounds, asked and settled in turn.
 
     Give the budget as ``B`` labels, as ``beta`` (B = floor(beta T)), or as ``money`` with ``mean_cost``.
     d, lam, L enter D_B; sigma, S, delta, ``radius_mode`` and ``radius_c`` the radius (``LearnerSpec``).
-    (seed, replication) select the coins.  A gate of one's own is ``GateSpec(kind="plugin", path=...)``
+    (seed, replication) select the coins.  A user's gate is ``GateSpec(kind="plugin", path=...)``
     (``sim.plugins``) or a ``rule``.  Raises ValueError for what the specs refuse, for a gate
     that needs the future, and for a gate that counts labels under a money budget.
     """
@@ -78,7 +94,7 @@ class LiveGate:
         self._money, self._unit = check_budget(gate, B, beta, money, mean_cost)
         if self._money:
             B = min(self._money // self._unit, T)
-        if rule is None and gate.kind in FORESEEING:
+        if rule is None and gate.traits.foresees:
             raise ValueError(
                 f"gate {gate.kind!r} outside the simulator: it needs the future or the label itself; "
                 "it is a reference for simulated runs, give another gate"
@@ -86,17 +102,13 @@ class LiveGate:
         k = learner or LearnerSpec()
         if k.feedback == "gold":  # one design vector a label: the same numbers, and no recorded file to name
             k = k.model_copy(update={"kind": "ridge", "feedback": "pair", "path": ""})
-        self.spec = RunSpec(T=T, B=B, beta=beta, stream=StreamSpec(d=d), learner=k, gate=gate, seed=seed)
-        self.setup: Setup = build(self.spec)
-        if gate.kind in ("llf_fixed", "llf_paced") and never_opens(self.setup.B, d, k.lam, k.L):
-            warnings.warn(
-                f"{gate.kind} never opens with B = {self.setup.B} in d = {d} dimensions; use more labels, fewer "
-                "dimensions, or llf_self_paced",
-                stacklevel=2,
-            )
+        self.spec = LiveSpec(T=T, B=budget_of(T, beta, B), d=d, gate=gate, learner=k, seed=seed)
+        self.setup: GateSetup = gate_setup(gate, T, self.spec.B, d, k)
+        if is_idle(self.setup):
+            warnings.warn(idle_text(self.setup), stacklevel=2)
         self._given = rule
-        self._own: Any = None
-        self._own, self._rule = (None, rule) if rule else rules.of(gate, self.setup)
+        self._object: Any = None
+        self._object, self._rule = (None, rule) if rule else rules.of(gate, self.setup)
         self._replication = replication
         self._coins = draws.stream_keys(seed, replication)
         self._purse = gates.open_purse(self.setup)
@@ -158,8 +170,7 @@ class LiveGate:
         self._between_rounds()
         price = self._price(cost)
         g, t = self.setup, self._t
-        coin = gates.coin(g, self._coins, t)
-        x = gates.signal(g, view, t, w2, coin, 0, 0.0)
+        x = gates.signal(g, view, t, w2, gates.coin(g, self._coins, t), 0, 0.0)
         opened, reason, threshold = self._rule.decide(g, self._purse, x)
         if self._money and opened and price > self._money - self._spent:
             opened, reason = False, codes.OUT_OF_BUDGET
@@ -200,7 +211,7 @@ class LiveGate:
 
     def copy(self) -> "LiveGate":
         """An independent gate in the same state, to try decisions on; a ``rule`` is shared, not copied."""
-        if self._own is not None:
+        if self._object is not None:
             return LiveGate.restore(self.state())
         made = copy.copy(self)
         made._purse = self._purse._replace(memory=self._purse.memory.copy())
@@ -210,7 +221,7 @@ class LiveGate:
     def state(self) -> dict[str, Any]:
         """Everything that later decisions depend on, as plain JSON."""
         p = self._purse
-        if self._own is not None and not hasattr(self._own, "state"):
+        if self._object is not None and not hasattr(self._object, "state"):
             raise LiveError(
                 f"{self.spec.gate.path}: class Gate has no state(); add state() and restore(dict) to save it"
             )
@@ -232,7 +243,7 @@ class LiveGate:
             "t": self._t,
             "purse": [*p[:5], [float(v) for v in p.memory], p.written],
             "reasons": dict(self.reasons),
-            "own": self._own.state() if self._own is not None else None,
+            "object": self._object.state() if self._object is not None else None,
             "waiting": waiting,
         }
 
@@ -249,12 +260,12 @@ class LiveGate:
                     f"state of version {state['version']} and rule {state['rule']!r}, not {VERSION} and "
                     f"{rules.name(rule)!r}; restore it with the rule that wrote it"
                 )
-            spec = RunSpec.model_validate(state["spec"])
+            spec = LiveSpec.model_validate(state["spec"])
             if spec.key() != state["key"]:
                 raise LiveError(f"{spec.gate.path or 'the state'} has changed since the state was saved; put it back")
             made = cls(
-                spec.gate, spec.T, d=spec.stream.d, B=spec.B, beta=spec.beta, learner=spec.learner,
-                seed=spec.seed, replication=int(state["replication"]), rule=rule,
+                spec.gate, spec.T, d=spec.d, B=spec.B, learner=spec.learner, seed=spec.seed,
+                replication=int(state["replication"]), rule=rule,
             )  # fmt: skip
             made._fill(state)
         except (KeyError, TypeError, IndexError, AttributeError) as error:
@@ -267,8 +278,8 @@ class LiveGate:
         self._money, self._unit, self._spent = state["money"], state["unit"], state["spent"]
         self._t, self._labels = state["t"], state["labels"]
         self.reasons = Counter(state["reasons"])
-        if self._own is not None:
-            self._own.restore(state["own"])
+        if self._object is not None:
+            self._object.restore(state["object"])
         if state["waiting"]:
             w, d = state["waiting"], state["waiting"]["decision"]
             decision = Decision(d[0], d[1], float(d[2]), *d[3:])

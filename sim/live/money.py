@@ -6,7 +6,6 @@ from typing import Any
 from sim.spec import GateSpec
 
 MILLION = 1_000_000
-COUNTING = ("periodic", "llf_split", "dual")  # their schedule, second purse or price counts labels, not money
 
 
 def in_millionths(amount: float, name: str) -> int:
@@ -37,7 +36,7 @@ def check_budget(gate: GateSpec, B: Any, beta: Any, money: float | None, mean_co
             f"money = {money}, mean_cost = {mean_cost}, B = {B}, beta = {beta}: give B, or beta, or both money and "
             "mean_cost"
         )
-    if gate.kind in COUNTING or not gate.cap:
+    if gate.traits.counts or not gate.cap:
         raise ValueError(
             f"gate {gate.kind!r} (cap = {gate.cap}) with a money budget: it counts labels, not money; use a budget in "
             "labels, or a gate that paces by what is left (llf_self_paced, llf_paced, llf_quantile, margin, random)"

@@ -16,6 +16,7 @@ from collections.abc import Iterator, Sequence
 from pathlib import Path
 from typing import Any
 
+from sim.files import write_atomic
 from sim.live.journal import Journal, JournalError
 from sim.live.money import MILLION
 from sim.live.source import PENDING, Cost, Label, Ledger, Pending, priced
@@ -82,8 +83,6 @@ class PersonQueue:
 
     def export(self, path: str | Path) -> int:
         """Write the open prompts as .csv or .jsonl, whole or not at all; returns how many."""
-        from sim.files import write_atomic
-
         rows = [dict(zip(FIELDS, (k, self.asked[k], self._paid[k] / MILLION, ""), strict=True)) for k in self.open]
         text = io.StringIO(newline="")
         if _suffix(path) == ".csv":

@@ -6,7 +6,7 @@ import numpy as np
 
 from sim import plugins
 from sim.rules import codes, gates
-from sim.setup import Setup
+from sim.setup import GateSetup
 from sim.spec import GateSpec
 
 
@@ -17,15 +17,15 @@ def finite(psi: float) -> float:
     return float(psi)
 
 
-def of(gate: GateSpec, g: Setup) -> tuple[Any, gates.Rule]:
+def of(gate: GateSpec, g: GateSetup) -> tuple[Any, gates.Rule]:
     """(the object of a gate that is a class, else None; the gate's rule)."""
     if gate.kind != codes.PLUGIN:
         return None, gates.BUILT_IN
     module = plugins.part(gate.path, plugins.GATE)
     if not hasattr(module, "Gate"):
         return None, plugins.gate(gate.path, g)
-    mine = module.Gate(g)
-    return mine, plugins.rule_of_object(mine)
+    gate_object = module.Gate(g)
+    return gate_object, plugins.rule_of_object(gate_object)
 
 
 def name(rule: gates.Rule | None) -> str:

@@ -33,11 +33,16 @@ SEPARABLE_CAP = 1e3  # norm cap on separable data, in units of 1 / mean ||z||_p
 
 
 class Separable(UserWarning):
-    """The pairs are separable and nothing bounds theta: the loss falls for ever while the norm grows."""
+    """Warning: the pairs are separable and nothing bounds theta, so the loss falls for ever as the norm grows."""
 
 
 class Fit(NamedTuple):
-    """theta (d,); value [nats]; certified gap >= value - optimum; Newton iterations; was a norm cap active?"""
+    """A leader's solution.
+
+    theta       (d,);  value  [nats]
+    gap         certified: value - optimum is at most this [nats]
+    iterations  Newton steps (cuts, in ``surfaces``);  capped  whether a bound on the norm was active
+    """
 
     theta: np.ndarray
     value: float
@@ -47,7 +52,7 @@ class Fit(NamedTuple):
 
 
 def check_pairs(Z: np.ndarray) -> np.ndarray:
-    """Z as floats (N, d); ValueError on another shape, fewer than two pairs, NaN or inf."""
+    """The pairs as floats (N, d); ValueError on another shape, fewer than two pairs, NaN or infinity."""
     Z = np.asarray(Z, dtype=float)
     if Z.ndim != 2 or Z.shape[0] < 2 or Z.shape[1] < 1:
         raise ValueError(f"Z has shape {Z.shape}; give at least two pairs as rows, (N, d)")
@@ -57,7 +62,10 @@ def check_pairs(Z: np.ndarray) -> np.ndarray:
 
 
 def ball_value(theta: np.ndarray, Z: np.ndarray, eps: float, p: float = 2) -> float:
-    """Worst expected loss of theta (d,) over the ball: mean l + eps ||theta||_* [nats]."""
+    """Worst expected loss [nats] of theta (d,) over the ball: mean l(theta; z_i) + eps ||theta||_*.
+
+    Z (N, d) pairs; eps radius; p the norm on pairs.  Raises ValueError on bad pairs, eps or p.
+    """
     Z, eps, p = check_pairs(Z), check_radius(eps), norms.check_norm(p)
     return float(logistic(Z @ theta).mean()) + eps * norms.dual(theta, p)
 
@@ -65,11 +73,12 @@ def ball_value(theta: np.ndarray, Z: np.ndarray, eps: float, p: float = 2) -> fl
 def certified_gap(
     theta: np.ndarray, Z: np.ndarray, eps: float, p: float, cap: float = math.inf, alpha: Any = None
 ) -> float:
-    """value - (lower bound on the optimum) at theta [nats], from the module's certificate.
+    """value - (lower bound on the optimum) at theta [nats], by the module's certificate; never negative.
 
-    alpha (N,) in [0, 1] are the dual variables, by default sigma(-m).
-    R is ``cap``, else value / eps, which bounds the solution because its loss is not negative.  With
-    neither cap nor eps the bound speaks of theta' with ||theta'|| <= 2 (1 + ||theta||), and ||v|| is rounding.
+    alpha  (N,) dual variables in [0, 1], by default sigma(-m)
+    cap    a bound on ||theta||_*, which then serves as R; without it R = value / eps, which bounds the
+           solution because its loss is not negative.  With neither cap nor eps the bound speaks of
+           theta' with ||theta'|| <= 2 (1 + ||theta||), and ||v||_p is rounding.
     """
     alpha = sigmoid(-(Z @ theta)) if alpha is None else alpha
     value = ball_value(theta, Z, eps, p)
@@ -83,9 +92,9 @@ def certified_gap(
 
 
 def is_separable(Z: np.ndarray) -> bool:
-    """True if some theta has theta^T z_i >= 0 for all pairs and > 0 for one: then DPO has no solution.
+    """Whether some theta has theta^T z_i >= 0 for all pairs and > 0 for one: then DPO has no solution.
 
-    Linear program: max sum t, t <= Z theta, 0 <= t <= 1, which is 0 or at least 1.
+    Linear program: max sum t, t <= Z theta, 0 <= t <= 1, whose value is 0 or at least 1.
     """
     N, d = Z.shape
     A = np.hstack([-Z, np.eye(N)])
@@ -124,14 +133,16 @@ def _first_step(Z: np.ndarray, eps: float) -> np.ndarray:
 
 
 def sgpo_feature(Z: np.ndarray, eps: float, p: float = 2, cap: float | None = None) -> Fit:
-    """Minimise mean l + eps ||theta||_* over pairs Z (N, d), with ||theta||_* <= cap if a cap is given.
+    """The leader's solution: min of mean l + eps ||theta||_* over theta, with ||theta||_* <= cap if given.
 
-    p in {1, 2, inf} is the norm on pairs.  Damped Newton for p = 2 and for eps = 0 (DPO); a log
-    barrier path (``interior``) for p = 1 and inf and where the cap binds.  gap <= 1e-8.
-    Separable pairs with eps = 0 and no cap: warns ``Separable`` and returns the solution at the norm
-    cap SEPARABLE_CAP / mean ||z||_p.  There the loss is certified, but the direction is one of many that
-    share it to 1e-8.
-    Raises ValueError on eps < 0, p, fewer than two pairs, NaN, cap <= 0; RuntimeError if the gap is missed.
+    Z    (N, d) pairs, N >= 2;  eps  radius >= 0, 0 is DPO
+    p    norm on pairs: 1, 2 or inf
+    The certified gap is at most TOLERANCE.  Damped Newton for p = 2 and for eps = 0; a log-barrier path
+    (``interior``) for p = 1 and inf and where the cap binds.
+
+    Separable pairs with eps = 0 and no cap: warns Separable and returns the solution at the norm
+    SEPARABLE_CAP / mean ||z||_p.  There the loss is certified, but many directions share it to 1e-8.
+    Raises ValueError on eps < 0, another p, bad pairs or cap <= 0; RuntimeError if the gap is missed.
     """
     Z, eps, p = check_pairs(Z), check_radius(eps), norms.check_norm(p)
     if cap is not None and not cap > 0.0:
@@ -169,7 +180,7 @@ def _out_to(theta: np.ndarray, limit: float, Z: np.ndarray, p: float) -> np.ndar
 
 
 def judged(fit: Fit) -> Fit:
-    """The fit, or RuntimeError where its certificate misses TOLERANCE."""
+    """The fit itself; RuntimeError where its certified gap exceeds TOLERANCE."""
     if not fit.gap <= TOLERANCE:
         raise RuntimeError(f"certified gap {fit.gap:.1e} > {TOLERANCE:g}: scale the pairs to norms near 1")
     return fit

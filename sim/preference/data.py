@@ -1,12 +1,12 @@
 """The linear preference model: who prefers what, and every random number of a run.
 
-Pairs x ~ N(0, I_d), x = features of response A minus response B; P(A preferred) = sigma(theta*^T x)
-with ||theta*|| = snr.  An oriented pair z is x or -x, winner minus loser.  A policy theta has margin
-theta^T x against the reference theta = 0, picks A iff it is positive, and is judged on the noise-free
-label probabilities: its accuracy has no sampling error beyond the held-out pairs.
+Pairs x ~ N(0, I_d), x = features of response A minus response B; A is preferred with probability
+sigma(theta*^T x), ||theta*|| = snr.  An oriented pair z is x or -x, winner minus loser.  A policy
+theta has the margin theta^T x (its reference policy is theta = 0) and picks A iff that is
+positive.  Its score is an expectation over labels, so the only sampling error is in the held-out pairs.
 
-Features come from np.random.default_rng([seed, replication, role]) and uniforms from [..., role, 1],
-so all methods and gates of a replication see the same pairs, labels, flips and coins.
+Features come from np.random.default_rng([seed, replication, role]) and uniforms from
+[..., role, 1], so all methods and gates of a replication see the same pairs, labels, flips and coins.
 """
 
 from typing import Annotated, NamedTuple
@@ -20,7 +20,7 @@ from sim.rules import gates
 
 METHODS = ("dpo", "self_L0", "L1", "L2", "L3", "feature", "spa", "rdpo", "dr_dpo", "kldpo")
 BUYERS = ("dpo", "self_L0", "L3")  # the methods that are also played with a gate
-GATES = tuple(g for g in gates.GATES if g not in ("never", "llf_oracle", "control_peek"))
+GATES = tuple(t.name for t in gates.TRAITS if t.name in gates.GATES and t.name != "never" and not t.foresees)
 
 THETA, SEED, HELD_OUT, ROUND = 0, 1, 2, 10  # roles; round t has the role ROUND + t
 
@@ -34,13 +34,15 @@ def _each(what: str, valid: tuple[str, ...]) -> AfterValidator:
 class PreferenceSpec(Spec):
     """One configuration of the self-annotation loop.
 
-    N       seed labels (>= 2); flip: share of the annotator's labels, seed or bought, that is wrong
-    rounds  pairs of each self-annotation round
-    eps, tau  the follower's radius and window margin (margin units); for "feature" eps is the radius on
-            pairs, for "L2" on sigma(xi)
-    prox    weight of ||theta - theta_t||^2 / 2 in a round; ridge: of ||theta||^2 / 2 on true labels
-    gates, B  gates that may buy B true labels of the rounds' pairs, played for BUYERS besides no gate at all
-    held_out  pairs of the judge
+    N, d      seed labels (at least 2), feature dimension;  snr = ||theta*||
+    flip      share of the annotator's labels, seed or bought, that is wrong
+    rounds    number of new pairs in each self-annotation round
+    eps, tau  the follower's radius and window margin (margin units); for method "feature" eps is the
+              radius on pairs, for "L2" it is in units of sigma(xi)
+    prox      weight of ||theta - theta_t||^2 / 2 in a round;  ridge  of ||theta||^2 / 2 on true labels
+    methods   what is compared, see ``steps``
+    gates, B  gates that may buy B true labels of the rounds' pairs, for the methods in BUYERS
+    held_out  number of pairs on which policies are scored;  seed  the seed set
     """
 
     N: Annotated[Count, bounded(2)] = 50
@@ -81,7 +83,9 @@ NEAR_SEPARABLE = PreferenceSpec(N=60, d=5, snr=12.0)  # half of the draws are se
 
 
 class Pairs(NamedTuple):
-    """x (n, d); clean labels y (n,) in {0, 1}; ``flip`` and ``coin`` (n,) uniforms for flips and gates."""
+    """n pairs: x (n, d), clean labels y (n,) in {0, 1}, and uniforms (n,) that decide on a ``flip`` of the
+    label and serve a gate as its ``coin``.
+    """
 
     x: np.ndarray
     y: np.ndarray
@@ -90,7 +94,9 @@ class Pairs(NamedTuple):
 
 
 class Score(NamedTuple):
-    """Clean held-out accuracy, log loss [nats], and its excess over theta*'s (``regret``, >= 0 but for sampling)."""
+    """A policy on the held-out pairs: accuracy, log loss [nats], both for clean labels, and ``regret``, the
+    loss beyond theta*'s [nats] (>= 0 up to sampling).
+    """
 
     accuracy: float
     loss: float
@@ -98,13 +104,16 @@ class Score(NamedTuple):
 
 
 def theta_star(spec: PreferenceSpec, replication: int) -> np.ndarray:
-    """theta* (d,): uniform direction, norm snr."""
+    """The true parameter of a replication, (d,): uniform direction, norm spec.snr."""
     u = np.random.default_rng([spec.seed, replication, THETA]).normal(size=spec.d)
     return spec.snr * u / np.linalg.norm(u)
 
 
 def sample(spec: PreferenceSpec, replication: int, role: int, n: int) -> Pairs:
-    """n pairs of a role with their labels and coins; the first rows do not depend on n."""
+    """n pairs with their labels and uniforms; ``role`` is SEED, HELD_OUT or ROUND + t for round t.
+
+    A larger n adds rows and leaves the first ones as they are.
+    """
     key = [spec.seed, replication, role]
     x = np.random.default_rng(key).normal(size=(n, spec.d))
     label, flip, coin = np.random.default_rng([*key, 1]).random((n, 3)).T
@@ -113,7 +122,10 @@ def sample(spec: PreferenceSpec, replication: int, role: int, n: int) -> Pairs:
 
 
 def oriented(x: np.ndarray, labels: np.ndarray) -> np.ndarray:
-    """Z (n, d), winner minus loser: x where the label is 1, -x where it is 0; ValueError on other labels."""
+    """Pairs winner minus loser, Z (n, d): x where the label is 1, -x where it is 0.
+
+    Raises ValueError unless there is one label, 0 or 1, for each row of x (n, d).
+    """
     x, labels = np.asarray(x, dtype=float), np.asarray(labels)
     if labels.shape != x.shape[:1] or not np.isin(labels, (0, 1)).all():
         raise ValueError("labels must be 0 or 1, one a pair: 1 says that the first response is preferred")
@@ -121,17 +133,20 @@ def oriented(x: np.ndarray, labels: np.ndarray) -> np.ndarray:
 
 
 def labelled(spec: PreferenceSpec, pairs: Pairs) -> np.ndarray:
-    """Z (n, d) as the annotator labels the pairs, flips included; a larger ``flip`` flips a superset."""
+    """Oriented pairs Z (n, d) as the annotator labels them, with wrong labels where a pair's flip < spec.flip.
+
+    So a larger share of wrong labels contains the smaller one.
+    """
     return oriented(pairs.x, np.where(pairs.flip < spec.flip, 1 - pairs.y, pairs.y))
 
 
 def seed_pairs(spec: PreferenceSpec, replication: int) -> np.ndarray:
-    """The N labelled pairs Z (N, d)."""
+    """The N labelled pairs with which a replication begins, oriented, Z (N, d)."""
     return labelled(spec, sample(spec, replication, SEED, spec.N))
 
 
 def judge(spec: PreferenceSpec, replication: int, theta: np.ndarray) -> Score:
-    """Score theta (d,) on the held-out pairs, by their label probabilities; a zero margin counts half."""
+    """Score the policy theta (d,) on the held-out pairs by their label probabilities; a zero margin counts half."""
     x = sample(spec, replication, HELD_OUT, spec.held_out).x
     truth, xi = x @ theta_star(spec, replication), x @ theta
     loss = sigmoid(truth) * logistic(xi) + sigmoid(-truth) * logistic(-xi)

@@ -1,4 +1,4 @@
-"""An adversary that may also flip preference labels, at cost kappa each.
+"""An adversary that may move pairs and also flip preference labels, at cost kappa each.
 
 Transport cost ||z - z'||_p + kappa 1[label flipped]; a flip turns the pair z into -z.  With margins
 m_i = theta^T z_i and l(-m) = l(m) + m,
@@ -24,16 +24,19 @@ from sim.preference.window import check_margins, check_radius
 
 
 class FlipValue(NamedTuple):
-    """value [nats] of the worst case and its price lam* [nats per unit of transport]."""
+    """The worst expected loss, ``value`` [nats], and its ``price`` lam* [nats per unit of transport]."""
 
     value: float
     price: float
 
 
 class FlipPlan(NamedTuple):
-    """The adversary's plan: ``flipped`` (N,) share of each pair's mass whose label is turned, ``moved``
-    budget left for transport along the dual direction (limit of ever smaller masses moved ever
-    further), and the ``value`` [nats] that the plan attains in that limit."""
+    """What the adversary does.
+
+    flipped  (N,) share of each pair's mass whose label is turned, in [0, 1]
+    moved    budget left for transport along the dual direction (a limit: ever smaller masses move ever further)
+    value    worst expected loss [nats] that the plan attains in that limit
+    """
 
     flipped: np.ndarray
     moved: float
@@ -41,7 +44,7 @@ class FlipPlan(NamedTuple):
 
 
 def check_cost(kappa: float) -> float:
-    """kappa as a float; ValueError unless > 0 (inf: flips are impossible)."""
+    """kappa as a float; ValueError unless kappa > 0 (infinity forbids flips)."""
     kappa = float(kappa)
     if not kappa > 0.0:
         raise ValueError(f"kappa = {kappa:g} is not a cost of a flip; give kappa > 0 (inf forbids flips)")
@@ -58,9 +61,10 @@ def _checked(m, dual_norm, eps, kappa):
 
 
 def flip_value(m: np.ndarray, dual_norm: float, eps: float, kappa: float) -> FlipValue:
-    """Worst expected loss at margins m (N,) of a theta with ||theta||_* = dual_norm.
+    """Worst expected loss and price at margins m (N,) of a theta with ||theta||_* = dual_norm, in closed form.
 
-    Raises ValueError on eps < 0, kappa <= 0, fewer than two pairs, NaN margins.
+    eps radius, kappa cost of a flip.  Raises ValueError on eps < 0, kappa <= 0, dual_norm < 0, fewer
+    than two margins, NaN or infinity.
     """
     m, dual_norm, eps, kappa = _checked(m, dual_norm, eps, kappa)
     price = dual_norm
@@ -72,9 +76,10 @@ def flip_value(m: np.ndarray, dual_norm: float, eps: float, kappa: float) -> Fli
 
 
 def flip_adversary(m: np.ndarray, dual_norm: float, eps: float, kappa: float) -> FlipPlan:
-    """An explicit optimal plan: flip the most confident pairs worth their price, transport with the rest.
+    """An optimal plan, written down: flip the most confident pairs that are worth it, transport with the rest.
 
-    A flip of pair i earns m_i for kappa, transport earns ||theta||_* per unit.  Ties: lowest index first.
+    A flip of pair i earns m_i for kappa, transport earns ||theta||_* per unit.  Among equal margins the
+    lowest index is flipped first.  Arguments and errors as ``flip_value``.
     """
     m, dual_norm, eps, kappa = _checked(m, dual_norm, eps, kappa)
     N = len(m)
@@ -91,10 +96,11 @@ def flip_adversary(m: np.ndarray, dual_norm: float, eps: float, kappa: float) ->
 
 
 def certified_gap(end: interior.Point, Z: np.ndarray, eps: float, kappa: float, p: float) -> float:
-    """value - lower bound at ``end``, for eps > 0 [nats].
+    """value - (lower bound on the optimum) [nats] at the end of a barrier path, for eps > 0.
 
-    For all alpha, beta in [0, 1]^N: optimum >= mean H(alpha) - R (||Z^T(alpha - beta)/N||_p + kappa mean beta - eps)_+
-    with R = value / eps >= lam*.
+    For all alpha, beta in [0, 1]^N and R = value / eps >= lam*,
+
+        optimum >= mean H(alpha) - R (||Z^T (alpha - beta) / N||_p + kappa mean beta - eps)_+ .
     """
     value = flip_value(Z @ end.theta, norms.dual(end.theta, p), eps, kappa).value
     alpha, beta = end.alpha, end.beta
@@ -105,7 +111,8 @@ def certified_gap(end: interior.Point, Z: np.ndarray, eps: float, kappa: float, 
 def sgpo_flip(Z: np.ndarray, eps: float, kappa: float, p: float = 2) -> ball.Fit:
     """The leader against transport and flips: min over theta of ``flip_value``, certified to 1e-8 nats.
 
-    Log-barrier path (``interior``).  kappa = inf is ``ball.sgpo_feature``, eps = 0 is DPO.
+    Z (N, d) pairs, eps radius, kappa cost of a flip, p norm on pairs.  kappa = inf is
+    ``ball.sgpo_feature``, eps = 0 is DPO; else a log-barrier path (``interior``).
     Raises ValueError as ``flip_value`` and ``sgpo_feature``; RuntimeError if the gap is missed.
     """
     Z, eps, kappa, p = ball.check_pairs(Z), check_radius(eps), check_cost(kappa), norms.check_norm(p)

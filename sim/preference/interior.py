@@ -21,7 +21,10 @@ GAP = 1e-9  # aimed at [nats]
 
 
 def smooth_plus(x: np.ndarray, mu: float) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
-    """min_s s - mu log s - mu log(s - x): value, slope beta in (0, 1), curvature; tends to (x)_+ as mu -> 0."""
+    """(x)_+ smoothed by barriers, min over s of s - mu log s - mu log(s - x), elementwise.
+
+    Returns its value, its slope beta in (0, 1) and its curvature; tends to (x)_+ as mu -> 0.
+    """
     root = np.sqrt(x * x + 4.0 * mu * mu)
     tail = 2.0 * mu * mu / (root + np.abs(x))  # (root - |x|) / 2 without cancellation
     s = mu + np.where(x > 0, tail + x, tail)
@@ -31,8 +34,9 @@ def smooth_plus(x: np.ndarray, mu: float) -> tuple[np.ndarray, np.ndarray, np.nd
 
 
 class Point(NamedTuple):
-    """The end of a path: theta (d,), Newton iterations, and the adversary's dual variables
-    ``alpha`` (N,) and flipped shares ``beta`` (N,), both in [0, 1]."""
+    """The end of a barrier path: theta (d,), Newton iterations, the dual variables ``alpha`` (N,) and the
+    flipped shares ``beta`` (N,), both in [0, 1].
+    """
 
     theta: np.ndarray
     iterations: int
@@ -41,10 +45,11 @@ class Point(NamedTuple):
 
 
 def solve(Z: np.ndarray, eps: float, p: float, cap: float = math.inf, kappa: float = math.inf) -> Point:
-    """Follow the barrier path to a gap near GAP.
+    """Follow the barrier path until the gap is near GAP.
 
-    The dual variables are those of one more Newton step: linearised, they satisfy the optimality
-    equations to rounding, where alpha(theta) and beta(theta) themselves lose ten digits at a kink.
+    Z (N, d) pairs, eps radius, p norm on pairs; cap bounds ||theta||_*, kappa is the cost of a flip.
+    The dual variables are taken after one more, linearised, Newton step: they satisfy the optimality
+    equations to rounding, where alpha(theta) and beta(theta) would lose ten digits at a kink.
     """
     N, d = Z.shape
     end = GAP / (norms.degree(d, p) + (1.0 if cap < math.inf else 0.0) + (2.0 * N if kappa < math.inf else 0.0))

@@ -1,6 +1,6 @@
-"""What the leader minimises once the follower has replied: four readings of one sentence.
+"""What the leader minimises once the follower has replied: four readings of one sentence of [C25].
 
-Per-pair losses, with the follower's moved shares f, price lam and shifts held fixed:
+Losses of a pair, with the follower's moved shares f, price lam and shifts held fixed:
 
     L0  l(xi)                                        Algorithm 1 of Chu et al. read literally (weights 1)
     L1  (1 - f) l(xi) + f l(xi - shift)              their section 3.3: margins nudged by the shift
@@ -36,10 +36,12 @@ def _check(kind: str, xi: Array, reply: WindowReply) -> Array:
 
 
 def leader_losses(kind: str, xi: Array, reply: WindowReply, floor: float = FLOOR) -> Array:
-    """Per-pair losses (..., N) [nats] at margins xi (..., N); gradients flow through xi only.
+    """Loss of every pair (..., N) [nats] at margins xi (..., N).
 
-    ``reply`` is fixed for the round: it was made at the margins of the round's start.
-    Raises ValueError on an unknown kind, or shapes or units that do not fit.
+    kind   "L0", "L1", "L2" or "L3";  reply  the follower's, made at the margins of the round's start
+    floor  lower clamp of L2's logarithm
+    On tensors gradients flow through xi only.  Raises ValueError on an unknown kind, or on a reply whose
+    shape or unit does not fit.
     """
     xi = _check(kind, xi, reply)
     xp = array_api_compat.array_namespace(xi)
@@ -54,7 +56,7 @@ def leader_losses(kind: str, xi: Array, reply: WindowReply, floor: float = FLOOR
 
 
 def leader_slopes(kind: str, xi: Array, reply: WindowReply, floor: float = FLOOR) -> Array:
-    """d leader_losses / d xi (..., N), in closed form (NumPy arrays and tensors)."""
+    """Derivatives of ``leader_losses`` with respect to xi, (..., N), in closed form; arguments as there."""
     xi = _check(kind, xi, reply)
     xp = array_api_compat.array_namespace(xi)
     f = reply.moved
@@ -71,5 +73,5 @@ def leader_slopes(kind: str, xi: Array, reply: WindowReply, floor: float = FLOOR
 
 
 def worst_value_slopes(xi: np.ndarray, reply: WindowReply) -> np.ndarray:
-    """d V / d xi_i (..., N) of the worst-case value V (a mean over pairs): L3's slopes over N."""
+    """Derivatives (..., N) of the worst-case value V, a mean over pairs: L3's slopes divided by N."""
     return leader_slopes("L3", xi, reply) / xi.shape[-1]

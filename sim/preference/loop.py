@@ -48,10 +48,10 @@ SELF = "self-annotation"
 
 
 def play(spec: PreferenceSpec, replication: int) -> pd.DataFrame:
-    """Tidy rows, one for each method, gate and round (COLUMNS); the same bytes for the same arguments.
+    """Play every method of the spec in one replication: tidy rows, one for each method, gate and round (COLUMNS).
 
-    Every method is played without purchases (gate "never"), those of BUYERS under every gate too.
-    Raises ValueError on a negative replication.
+    Every method is played without purchases (gate "never"), those in BUYERS under every gate too.  Equal
+    arguments give equal bytes.  Raises ValueError on a negative replication.
     """
     if replication < 0:
         raise ValueError(f"replication = {replication} is not allowed; give replication >= 0")
@@ -63,12 +63,12 @@ def play(spec: PreferenceSpec, replication: int) -> pd.DataFrame:
 
 
 def compare(spec: PreferenceSpec, budgets: tuple[int, ...], replication: int) -> pd.DataFrame:
-    """Bought labels against self-annotation at equal true labels: rows strategy, budget, round and scores.
+    """Bought labels against self-annotation with as many true labels: rows strategy, budget, round, scores.
 
-    ``budget`` counts true labels, seed included (all > spec.N).  "self-annotation" is method self_L0
-    with ``budget`` seed labels; each gate of spec.gates starts from the spec.N first of them and
-    buys the rest ("dpo" under that gate).  ``labels`` counts those in hand: a gate may buy fewer.
-    Raises ValueError without gates, or on a budget that does not exceed N.
+    budgets  numbers of true labels, seed included, all above spec.N
+    Strategy "self-annotation" is method self_L0 with ``budget`` seed labels; every gate of spec.gates
+    starts from the first spec.N of them and buys the rest (method "dpo").  The column ``labels`` counts
+    those in hand: a gate may buy fewer.  Raises ValueError without gates, or on a budget up to N.
     """
     if not spec.gates or min(budgets, default=0) <= spec.N:
         raise ValueError(f"gates = {spec.gates}, budgets = {budgets}: give gates, and budgets above N = {spec.N}")

@@ -1,9 +1,9 @@
-"""The logistic loss on margins, stable at both ends, on NumPy arrays and torch tensors alike.
+"""The logistic loss of margins, stable at both ends, on NumPy arrays and torch tensors alike.
 
     l(xi) = log(1 + e^-xi) = -log sigma(xi)      l'(xi) = -sigma(-xi)      l(-xi) = l(xi) + xi
 
-All functions are elementwise, keep shape and dtype, take lists as well, and turn whole numbers into
-floats.  On tensors they are differentiable; at xi = 0 the slope is -1/2 as it should be.
+All functions are elementwise, keep shape and dtype, also take lists, and turn whole numbers into
+floats.  On tensors they are differentiable; the slope at xi = 0 is -1/2 as it should be.
 """
 
 from typing import Any
@@ -15,7 +15,7 @@ Array = Any  # a NumPy array or any array that array_api_compat knows
 
 
 def floating(x: Array) -> Array:
-    """x as a floating array of its own library; lists and numbers become float64 NumPy arrays."""
+    """x as a floating array of its own library, so that integers do not truncate; lists become float64 NumPy."""
     if not array_api_compat.is_array_api_obj(x):
         return np.asarray(x, dtype=float)
     xp = array_api_compat.array_namespace(x)
@@ -23,27 +23,27 @@ def floating(x: Array) -> Array:
 
 
 def logistic(xi: Array) -> Array:
-    """l(xi) = log(1 + e^-xi) [nats]; never overflows."""
+    """The logistic loss l(xi) = log(1 + e^-xi) [nats]; never overflows."""
     xi = floating(xi)
     xp = array_api_compat.array_namespace(xi)
     return xp.logaddexp(xp.zeros_like(xi), -xi)
 
 
 def sigmoid(xi: Array) -> Array:
-    """sigma(xi) = 1 / (1 + e^-xi), accurate to relative rounding in both tails."""
+    """The logistic function sigma(xi) = 1 / (1 + e^-xi), accurate to relative rounding in both tails."""
     xi = floating(xi)
     return array_api_compat.array_namespace(xi).exp(-logistic(xi))
 
 
 def logistic_slope(xi: Array) -> Array:
-    """l'(xi) = -sigma(-xi), in (-1, 0)."""
+    """The derivative of the loss, l'(xi) = -sigma(-xi), in (-1, 0)."""
     return -sigmoid(-floating(xi))
 
 
 def binary_entropy(a: Array) -> Array:
-    """H(a) = -a log a - (1 - a) log(1 - a) [nats] for a in [0, 1]; H(0) = H(1) = 0.
+    """H(a) = -a log a - (1 - a) log(1 - a) [nats] for a in [0, 1], with H(0) = H(1) = 0.
 
-    -H is the convex conjugate of l at -a, which is what the certificates of ``ball`` use.
+    -H is the convex conjugate of l at -a, which the certificates of ``ball`` use.
     """
     a = floating(a)
     xp = array_api_compat.array_namespace(a)

@@ -17,18 +17,20 @@ ROUNDING = 4 * np.finfo(float).eps  # relative; values closer than this cannot b
 
 
 def direction(gradient: np.ndarray, hessian: np.ndarray) -> np.ndarray:
-    """-H^+ g after scaling H's diagonal to 1: least squares, so that the step stays in H's range
-    where H is singular but for rounding."""
+    """The Newton step -H^+ g (n,), computed by least squares after scaling H's diagonal to 1.
+
+    Where H is singular but for rounding, the step stays in its range.
+    """
     diagonal = np.diagonal(hessian)
     scale = 1.0 / np.sqrt(np.where(diagonal > 0.0, diagonal, 1.0))
     return -scale * np.linalg.lstsq(scale[:, None] * hessian * scale, scale * gradient, rcond=SINGULAR)[0]
 
 
 def minimise(oracle: Oracle, x: np.ndarray, tol: float = 1e-22, steps: int = 200) -> tuple[np.ndarray, int]:
-    """(x, iterations): Newton with backtracking from x inside the domain.
+    """Newton's method with backtracking from a point x (n,) inside the domain: (minimiser, iterations).
 
-    Stops when half the squared Newton decrement falls below ``tol``, when rounding hides any
-    further descent, or after ``steps`` steps; callers judge the end by a certificate.
+    Stops when half the squared Newton decrement falls below ``tol``, when rounding hides any further
+    descent, or after ``steps`` steps.  Nothing says that it converged: callers certify the end.
     """
     value, gradient, hessian = oracle(x)
     for iteration in range(1, steps + 1):
@@ -51,7 +53,10 @@ def minimise(oracle: Oracle, x: np.ndarray, tol: float = 1e-22, steps: int = 200
 
 
 def follow(path: Callable[[float], Oracle], x: np.ndarray, end: float, start: float = 0.1) -> tuple[np.ndarray, int]:
-    """(x, iterations) at the barrier weight ``end``: minimises path(mu) for mu falling from ``start``."""
+    """Minimise path(mu) for barrier weights mu falling tenfold from ``start`` to ``end``: (x, iterations).
+
+    path  mu -> oracle;  x (n,) a point inside the domain
+    """
     mu, total = start, 0
     while True:
         x, n = minimise(path(mu), x, tol=1e-3 * mu)

@@ -1,4 +1,4 @@
-"""Norms of the ball (p on pairs z) and their duals (on parameters theta), with log barriers of {||theta||_* <= lam}.
+"""Norms on pairs (p), their duals on parameters (||theta||_*), and log barriers of ||theta||_* <= lam.
 
     p = 1:  ||theta||_inf      p = 2:  ||theta||_2      p = inf:  ||theta||_1
 
@@ -13,29 +13,29 @@ NORMS = (1, 2, math.inf)
 
 
 def check_norm(p: float) -> float:
-    """p; ValueError unless it is 1, 2 or inf."""
+    """p itself; ValueError unless it is 1, 2 or inf."""
     if p not in NORMS:
         raise ValueError(f"p = {p} is not a norm of the ball; give 1, 2 or inf (norm on pairs, its dual on theta)")
     return p
 
 
 def dual(theta: np.ndarray, p: float) -> float:
-    """||theta||_*, the dual of the p-norm."""
+    """The norm ||theta||_* of theta (d,) that is dual to the p-norm on pairs."""
     return float(np.linalg.norm(theta, {1: np.inf, 2: 2, math.inf: 1}[p]))
 
 
 def size(d: int, p: float) -> int:
-    """Number of variables of x = (theta, lam[, u])."""
+    """Number of variables of x = (theta, lam[, u]) for d features."""
     return 2 * d + 1 if p == math.inf else d + 1
 
 
 def degree(d: int, p: float) -> int:
-    """Barrier parameter nu: the duality gap at weight mu is at most nu mu."""
+    """The barrier parameter nu: at barrier weight mu the duality gap is at most nu mu."""
     return {1: 2 * d, 2: 2, math.inf: 2 * d + 1}[p]
 
 
 def inside(d: int, p: float, lam: float) -> np.ndarray:
-    """A point x well inside the cone, with theta = 0."""
+    """A point x well inside ||theta||_* <= lam, with theta = 0."""
     x = np.zeros(size(d, p))
     x[d] = lam
     x[d + 1 :] = lam / (2.0 * d)
@@ -50,7 +50,7 @@ def _squares(a: np.ndarray, b: np.ndarray) -> tuple[float, np.ndarray, np.ndarra
 
 
 def barrier(x: np.ndarray, d: int, p: float) -> tuple[float, np.ndarray, np.ndarray]:
-    """Value, gradient and Hessian of the barrier at x; the value is inf outside the cone."""
+    """Value, gradient and Hessian of the barrier at x; the value is inf outside ||theta||_* < lam."""
     theta, lam, u = x[:d], x[d], x[d + 1 :]
     g, H = np.zeros(len(x)), np.zeros((len(x), len(x)))
     i = np.arange(d)

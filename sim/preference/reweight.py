@@ -5,13 +5,14 @@ Losses L_j >= 0, costs C_ij >= 0 with C_ii = 0 (for instance ||z_i - z_j||).  Ma
     primal   max sum gamma_ij L_j,  sum_j gamma_ij = 1/N,  sum C_ij gamma_ij <= eps,  gamma >= 0
     dual     min_{lam >= 0} lam eps + (1/N) sum_i max_j (L_j - lam C_ij)
 
-The dual is convex and piecewise linear in lam.  Algorithm F keeps two assignments i -> j whose lines
-bracket the minimum, evaluates where they cross, and stops when the value lies on the lines; mixing
-them so that the cost is eps gives a primal plan of the same value.  Each evaluation is O(N^2).
+The dual is convex and piecewise linear in the price lam.  Algorithm F keeps two assignments i -> j
+whose lines bracket the minimum, evaluates the dual where they cross, and stops when its value lies
+on the lines; mixing the two assignments so that the cost is eps gives a plan of the same value.
+Each evaluation is O(N^2).  Both assignments maximise the Lagrangian at lam*, and the mix spends the
+budget exactly, so the plan is optimal by complementary slackness.
 
-Both assignments maximise the Lagrangian at lam*, and the mix spends the budget exactly, so the plan is
-optimal by complementary slackness.  Derived here; the dual is Mohajerin Esfahani and Kuhn (2018).
-The leader against this follower is in ``surfaces``.
+Derived here; the dual is Mohajerin Esfahani and Kuhn (2018).  The leader against this follower is
+in ``surfaces``.
 """
 
 from typing import NamedTuple
@@ -28,10 +29,10 @@ ON_THE_LINE = 1e-14  # relative; the dual value and the line at its kink agree b
 class Plan(NamedTuple):
     """An optimal plan.
 
-    value, price  worst expected loss and lam* (0: the budget is not spent)
-    weights (N,)  w_j = sum_i gamma_ij, the reweighted law
-    near, far (N,)  the two targets of each pair; ``mix`` in [0, 1] is the share that goes far
-    evaluations   of the dual, each O(N^2)
+    value, price    worst expected loss and lam* (0: the budget is not spent)
+    weights (N,)    the reweighted law, w_j = sum_i gamma_ij
+    near, far (N,)  the two targets of each pair;  mix  in [0, 1], the share that goes far
+    evaluations     of the dual, each O(N^2)
     """
 
     value: float
@@ -44,7 +45,7 @@ class Plan(NamedTuple):
 
     @property
     def gamma(self) -> np.ndarray:
-        """The transport plan (N, N); rows sum to 1/N."""
+        """The transport plan (N, N), whose rows sum to 1/N."""
         N = len(self.weights)
         plan, i = np.zeros((N, N)), np.arange(N)
         plan[i, self.near] += (1.0 - self.mix) / N
@@ -79,7 +80,7 @@ def check_costs(C: np.ndarray, N: int) -> np.ndarray:
 
 
 def check_losses(losses: np.ndarray) -> np.ndarray:
-    """Losses as floats (N,); ValueError on fewer than two, NaN or inf."""
+    """Losses as floats (N,); ValueError on fewer than two, NaN or infinity."""
     losses = np.asarray(losses, dtype=float)
     if losses.ndim != 1 or len(losses) < 2:
         raise ValueError(f"losses of shape {losses.shape}: the follower needs at least two pairs, (N,)")
@@ -89,10 +90,10 @@ def check_losses(losses: np.ndarray) -> np.ndarray:
 
 
 def reweight(losses: np.ndarray, C: np.ndarray, eps: float) -> Plan:
-    """Algorithm F: the worst weights for losses (N,) at costs C (N, N) and radius eps.
+    """Algorithm F: the worst weights for losses (N,), transport costs C (N, N) and radius eps.
 
-    Ties between targets go to the lowest index.  Raises ValueError on eps < 0, bad costs, NaN losses,
-    fewer than two pairs.
+    Among equal targets the lowest index wins.  Raises ValueError on eps < 0, bad costs, losses that are
+    NaN or infinite, or fewer than two pairs.
     """
     losses, eps = check_losses(losses), check_radius(eps)
     return _reweight(losses, check_costs(C, len(losses)), eps)
@@ -133,9 +134,10 @@ def _plan(near: _Assignment, far: _Assignment, eps: float, price: float, evaluat
 
 
 def reweight_groups(losses: np.ndarray, C: np.ndarray, eps: float, groups: np.ndarray) -> Grouped:
-    """The same with mass confined to groups (N,) of labels; each group has the radius eps of its own.
+    """``reweight`` with mass confined to groups, each with radius eps of its own.
 
-    Every grouped plan is a plan, so the value is at most that of ``reweight``.
+    groups  (N,) a label for each pair
+    Every grouped plan is a plan, so the value is at most that of ``reweight``.  Raises ValueError as there.
     """
     losses, eps = check_losses(losses), check_radius(eps)
     C, groups = check_costs(C, len(losses)), np.asarray(groups)
@@ -153,7 +155,7 @@ def reweight_groups(losses: np.ndarray, C: np.ndarray, eps: float, groups: np.nd
 
 
 def distances(Z: np.ndarray, p: float = 2) -> np.ndarray:
-    """C_ij = ||z_i - z_j||_p (N, N) of pairs Z (N, d), p in {1, 2, inf}."""
+    """Transport costs C_ij = ||z_i - z_j||_p (N, N) between pairs Z (N, d), p in {1, 2, inf}."""
     C = cdist(Z, Z, "chebyshev") if check_norm(p) == np.inf else cdist(Z, Z, "minkowski", p=p)
     C = cdist(Z, Z, "euclidean") if p == 2 else C
     np.fill_diagonal(C, 0.0)

@@ -1,13 +1,15 @@
 """Losses of other methods on margins, to be compared with the leader of this game.
 
-All take margins xi (..., N) of annotated pairs; arrays and tensors alike.  In the linear model the
-gradient of a pair's loss in its features has norm sigma(-xi) ||theta||, which is what WDPO penalises.
+All take margins xi (..., N) of annotated pairs, arrays or tensors.  In the linear model the gradient of
+a pair's loss in its features has norm sigma(-xi) ||theta||, which is what WDPO penalises.
 
     rDPO     Chowdhury, Kini, Natarajan (arXiv 2403.00409): unbiased under a known flip rate q < 1/2
     Dr. DPO  Wu et al. (arXiv 2407.07880): optimistic soft minimum over pairs, down-weights large losses
     KLDPO, WDPO   Xu et al. (arXiv 2502.01930): pessimistic weights; gradient penalty
     SPA      Kim et al. (arXiv 2406.04412): here its label smoothing by confidence only, without the
              extrapolated logits, and decided once a round; "SPA-style" for that reason
+
+Parameters out of range raise ValueError.
 """
 
 import math
@@ -24,7 +26,7 @@ def _positive(name: str, x: float) -> float:
 
 
 def rdpo_losses(xi: Array, q: float) -> Array:
-    """[(1 - q) l(xi) - q l(-xi)] / (1 - 2q), q in [0, 1/2) the known share of flipped labels."""
+    """rDPO's loss of each pair, [(1 - q) l(xi) - q l(-xi)] / (1 - 2q), q in [0, 1/2) the share of flipped labels."""
     if not 0.0 <= q < 0.5:
         raise ValueError(f"q = {q:g} is not allowed; give the share of flipped labels, 0 <= q < 1/2")
     xi = floating(xi)
@@ -32,7 +34,7 @@ def rdpo_losses(xi: Array, q: float) -> Array:
 
 
 def dr_dpo_loss(xi: Array, beta: float = 1.0) -> Array:
-    """-beta log mean exp(-l(xi)/beta) over the last axis: (...); beta -> inf is the plain mean."""
+    """Dr. DPO's loss -beta log mean exp(-l(xi)/beta) over the last axis: (...); beta -> inf is the plain mean."""
     low = -logistic(xi) / _positive("beta", beta)
     xp = array_api_compat.array_namespace(low)
     top = xp.max(low, axis=-1, keepdims=True)
@@ -40,12 +42,12 @@ def dr_dpo_loss(xi: Array, beta: float = 1.0) -> Array:
 
 
 def dr_dpo_weights(xi: Array, beta: float = 1.0) -> Array:
-    """Weights (..., N), sum 1, of the pairs in Dr. DPO's gradient: proportional to sigma(xi)^(1/beta)."""
+    """Weights (..., N), sum 1, of the pairs in Dr. DPO's gradient, proportional to sigma(xi)^(1/beta)."""
     return _softmax(-logistic(xi) / _positive("beta", beta))
 
 
 def kldpo_weights(xi: Array, tau: float = 1.0, clamp: float = 10.0) -> Array:
-    """min(exp((l - mean l)/tau), clamp) (..., N), to be held fixed while the weighted mean loss is minimised."""
+    """KLDPO's weights min(exp((l - mean l)/tau), clamp) (..., N), held fixed while the weighted loss is minimised."""
     loss = logistic(xi) / _positive("tau", tau)
     xp = array_api_compat.array_namespace(loss)
     excess = loss - xp.mean(loss, axis=-1, keepdims=True)
@@ -53,7 +55,7 @@ def kldpo_weights(xi: Array, tau: float = 1.0, clamp: float = 10.0) -> Array:
 
 
 def wdpo_losses(xi: Array, norm: float, rho: float) -> Array:
-    """l(xi) + rho sigma(-xi)^2 ||theta||^2, the squared gradient in the pair as penalty (norm = ||theta||)."""
+    """WDPO's loss of each pair, l(xi) + rho sigma(-xi)^2 norm^2, norm = ||theta||: the squared gradient as penalty."""
     if not (math.isfinite(rho) and rho >= 0.0):
         raise ValueError(f"rho = {rho:g} is not allowed; give a finite rho >= 0")
     xi = floating(xi)
@@ -62,9 +64,9 @@ def wdpo_losses(xi: Array, norm: float, rho: float) -> Array:
 
 
 def smoothing(xi: Array, share: float = 0.2, amount: float = 0.1) -> Array:
-    """Label smoothing (..., N): ``amount`` on the least confident ``share`` of the pairs (smallest margins), else 0.
+    """Label smoothing (..., N): ``amount`` for the ``share`` of pairs with the smallest margins, 0 for the others.
 
-    Ties: lowest index first.
+    Among equal margins the lowest index comes first.
     """
     if not 0.0 <= share <= 1.0 or not 0.0 <= amount <= 0.5:
         raise ValueError(f"share = {share:g}, amount = {amount:g}: give a share in [0, 1] and an amount in [0, 1/2]")
@@ -75,7 +77,7 @@ def smoothing(xi: Array, share: float = 0.2, amount: float = 0.1) -> Array:
 
 
 def smoothed_losses(xi: Array, smooth: Array) -> Array:
-    """(1 - s) l(xi) + s l(-xi) with the smoothing s (..., N) held fixed."""
+    """Loss of each pair under label smoothing s (..., N) held fixed: (1 - s) l(xi) + s l(-xi)."""
     xi = floating(xi)
     return (1 - smooth) * logistic(xi) + smooth * logistic(-xi)
 

@@ -1,4 +1,4 @@
-"""What each method of the loop minimises, on true labels and on its own.
+"""What each method of the self-annotation loop minimises, on true labels and on its own.
 
     method    on true labels                 on self-annotated pairs of a round
     dpo       logistic                       nothing (seed labels only)
@@ -6,12 +6,14 @@
     L1 L2 L3  logistic                       the leader's loss after the follower's reply
     feature   logistic + eps ||theta||       the same, on the round's pairs
     spa       logistic                       logistic with the least confident labels smoothed
-    rdpo      unbiased under the flip rate   logistic: the flip rate of own labels is not known
+    rdpo      unbiased under the flip rate   logistic: the flip rate of self-given labels is not known
     dr_dpo    Dr. DPO                        Dr. DPO
     kldpo     KLDPO's weights                KLDPO's weights
 
-The follower and its reply are made once, at the margins of the round's start; the same holds for
-SPA's smoothing.  KLDPO's weights alternate with the fit.  All fits add prox ||theta - centre||^2 / 2.
+The follower replies once, to the margins of the round's start; SPA's smoothing is decided then too.
+KLDPO's weights alternate with the fit.  All fits add prox ||theta - centre||^2 / 2.
+
+A loss is a function of margins (n,) that returns its mean value [nats] and the slopes (n,) of that mean.
 """
 
 from collections.abc import Callable
@@ -32,14 +34,17 @@ OPTIONS: Any = {"maxiter": 500, "ftol": 1e-13, "gtol": 1e-8}
 
 
 class Step(NamedTuple):
-    """The new theta (d,) and the mean share of pairs that the follower moved."""
+    """The result of a round: the new theta (d,) and the mean share of pairs that the follower moved."""
 
     theta: np.ndarray
     moved: float
 
 
 def fit(Z: np.ndarray, loss: Loss, centre: np.ndarray, prox: float, ball: float = 0.0) -> np.ndarray:
-    """argmin loss(Z theta) + ball ||theta||_2 + prox ||theta - centre||^2 / 2, from ``centre``: (d,)."""
+    """The minimiser (d,) of loss(Z theta) + ball ||theta||_2 + prox ||theta - centre||^2 / 2, by L-BFGS.
+
+    Z (n, d) oriented pairs;  centre (d,) is also the starting point
+    """
 
     def objective(theta):
         value, slopes = loss(Z @ theta)
@@ -52,12 +57,12 @@ def fit(Z: np.ndarray, loss: Loss, centre: np.ndarray, prox: float, ball: float 
 
 
 def plain(xi: np.ndarray) -> tuple[float, np.ndarray]:
-    """Mean logistic loss."""
+    """The mean logistic loss of margins xi (n,), and its slopes."""
     return float(logistic(xi).mean()), logistic_slope(xi) / len(xi)
 
 
 def unbiased(q: float) -> Loss:
-    """rDPO's mean loss: (1 - 2q)^-1 [(1 - q) l(xi) - q l(-xi)]; its slope is l'(xi) - q / (1 - 2q)."""
+    """rDPO's mean loss (1 - 2q)^-1 [(1 - q) l(xi) - q l(-xi)] for the flip rate q."""
 
     def loss(xi):
         slopes = ((1 - q) * logistic_slope(xi) + q * logistic_slope(-xi)) / (1 - 2 * q)
@@ -67,17 +72,17 @@ def unbiased(q: float) -> Loss:
 
 
 def optimistic(xi: np.ndarray) -> tuple[float, np.ndarray]:
-    """Dr. DPO's loss, beta = 1."""
+    """Dr. DPO's loss of margins xi (n,) with beta = 1, and its slopes."""
     return float(rivals.dr_dpo_loss(xi)), rivals.dr_dpo_weights(xi) * logistic_slope(xi)
 
 
 def weighted(weights: np.ndarray) -> Loss:
-    """Logistic loss under fixed weights (n,), divided by n."""
+    """The logistic loss under fixed weights (n,), divided by n."""
     return lambda xi: (float((weights * logistic(xi)).mean()), weights * logistic_slope(xi) / len(xi))
 
 
 def smoothed(smooth: np.ndarray) -> Loss:
-    """Logistic loss with fixed label smoothing (n,)."""
+    """The logistic loss with fixed label smoothing (n,)."""
 
     def loss(xi):
         return float(rivals.smoothed_losses(xi, smooth).mean()), (smooth - sigmoid(-xi)) / len(xi)
@@ -86,7 +91,7 @@ def smoothed(smooth: np.ndarray) -> Loss:
 
 
 def led(kind: str, reply) -> Loss:
-    """The leader's mean loss after the follower's reply."""
+    """The mean loss of the leader ``kind`` ("L1", "L2", "L3") after the follower's reply."""
 
     def loss(xi):
         return (
@@ -118,15 +123,15 @@ def _minimise(method: str, spec: PreferenceSpec, Z, centre, prox, first: Loss) -
 
 
 def learn(method: str, spec: PreferenceSpec, Z: np.ndarray) -> np.ndarray:
-    """theta (d,) from truly labelled pairs Z (n, d), of which a share ``spec.flip`` may be wrong."""
+    """Fit a method to truly labelled pairs Z (n, d), of which a share spec.flip may be wrong: theta (d,)."""
     first: Loss = unbiased(spec.flip) if method == "rdpo" else plain
     return _minimise(method, spec, Z, np.zeros(spec.d), spec.ridge, first)
 
 
 def annotate(method: str, spec: PreferenceSpec, x: np.ndarray, theta: np.ndarray) -> Step:
-    """One self-annotation round on pairs x (n, d), n >= 2: label by implicit reward, reply, fit.
+    """One self-annotation round: label the pairs by the policy's own margins, let the follower reply, fit.
 
-    A zero margin counts as a preference for the first response.
+    x (n, d) new pairs, n >= 2;  theta (d,) the policy.  A zero margin counts for the first response.
     """
     Z = np.where(x @ theta >= 0.0, 1.0, -1.0)[:, None] * x
     xi, moved = Z @ theta, 0.0

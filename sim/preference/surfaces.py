@@ -85,11 +85,11 @@ def _master(Z: np.ndarray, W: np.ndarray, theta: np.ndarray, cap: float) -> _Mas
 
 
 def sgpo_reweight(Z: np.ndarray, C: np.ndarray, eps: float, cap: float | None = None) -> Fit:
-    """The leader's theta (d,) for pairs Z (N, d), costs C (N, N), radius eps; ``iterations`` counts cuts.
+    """The leader's solution for pairs Z (N, d), transport costs C (N, N), radius eps; ``iterations`` counts cuts.
 
-    The gap is certified over ||theta||_2 <= cap, or, without a cap, over ||theta'|| <= 2 (1 + ||theta||).
-    On separable pairs without a cap every loss falls to 0 as the norm grows: warns ``Separable`` and
-    takes the cap SEPARABLE_CAP / mean ||z||.
+    The gap is certified over ||theta||_2 <= cap or, without a cap, over ||theta'|| <= 2 (1 + ||theta||).
+    On separable pairs without a cap every loss falls to 0 as the norm grows: warns Separable and takes
+    the cap SEPARABLE_CAP / mean ||z||.
     Raises ValueError on eps < 0, bad pairs, costs or cap; RuntimeError where the gap stays above REFUSED.
     """
     Z, eps = check_pairs(Z), check_radius(eps)

@@ -5,10 +5,10 @@ With K tangents a_k xi + b_k of the logistic loss the program is
     max (1/N) sum_ik [s_ik (a_k xi_i + b_k) - a_k q_ik]
     s.t. sum_k s_ik = 1,  (1/N) sum_ik |q_ik| <= eps,  lo s_ik <= s_ik xi_i - q_ik <= hi s_ik,  s >= 0.
 
-The closed form of ``window`` is an optimum of it: the moved share of pair i goes to the piece that
-is active at lo, the rest to the piece active at xi_i.  The leader weights w_i = sum_k s_ik of
-their Algorithm 1 are therefore 1 for every pair, as the first constraint says: read literally, the
-leader fits the plain logistic loss.
+The closed form of ``window`` is an optimum of it: the moved share of pair i goes to the tangent that
+is active at lo, the rest to the one active at xi_i.  The leader weights w_i = sum_k s_ik of their
+Algorithm 1 are therefore 1 for every pair, as the first constraint says: read literally, the leader
+fits the plain logistic loss.
 """
 
 from typing import NamedTuple
@@ -20,13 +20,13 @@ from sim.preference.window import follower_window
 
 
 class Lines(NamedTuple):
-    """K tangents: ``slopes`` (K,) and ``intercepts`` (K,)."""
+    """K tangents: ``slopes`` (K,) and ``intercepts`` (K,); calling it evaluates their maximum."""
 
     slopes: np.ndarray
     intercepts: np.ndarray
 
     def __call__(self, xi: Array) -> np.ndarray:
-        """max_k (a_k xi + b_k), elementwise; a convex non-increasing lower bound on the loss."""
+        """max_k (a_k xi + b_k), elementwise; a convex, non-increasing lower bound on the loss."""
         return (np.asarray(xi)[..., None] * self.slopes + self.intercepts).max(axis=-1)
 
 
@@ -41,7 +41,7 @@ class Solution(NamedTuple):
 
 
 def tangents(lo: float, hi: float, K: int = 6) -> Lines:
-    """Tangents of the logistic loss at K evenly spaced points of [lo, hi]."""
+    """Tangents of the logistic loss at K evenly spaced points of [lo, hi]; ValueError unless K >= 1, lo <= hi."""
     if K < 1 or not lo <= hi:
         raise ValueError(f"K = {K}, window [{lo:g}, {hi:g}]: give K >= 1 and lo <= hi")
     points = np.linspace(lo, hi, K)
@@ -50,9 +50,9 @@ def tangents(lo: float, hi: float, K: int = 6) -> Lines:
 
 
 def tangent_weights(xi: np.ndarray, lo: float, eps: float, K: int = 6, hi: float | None = None) -> Solution:
-    """s and q of program (9) for margins xi (N,), from the closed form.
+    """An optimum of program (9) for margins xi (N,), a window [lo, hi], radius eps and K tangents.
 
-    hi  upper end of the window, by default the largest margin.  ValueErrors as ``follower_window``.
+    hi  by default the largest margin.  Raises ValueError if hi is below it, and as ``follower_window``.
     """
     xi = np.asarray(xi, dtype=float)
     top = float(np.max(xi)) if hi is None else float(hi)

@@ -1,6 +1,6 @@
-"""The follower of the preference game, in closed form: who is moved, how far, at which price.
+"""The follower of the preference game in closed form: which pairs it moves, how far, at which price.
 
-Margins xi (..., N) of N preference pairs inside a window that begins at ``lo``.  The follower moves
+Margins xi (..., N) of N preference pairs lie inside a window that begins at ``lo``.  The follower moves
 the empirical law within Wasserstein distance eps, inside the window, to make the loss worst:
 
     sup E l = (1/N) sum l(xi_i) + max{(1/N) sum f_i g_i : sum f_i c_i <= N eps, 0 <= f <= 1}
@@ -8,13 +8,13 @@ the empirical law within Wasserstein distance eps, inside the window, to make th
     g_i = l(lo) - l(xi_i),   c_i = xi_i - lo,
 
 for every convex non-increasing l.  The smallest margins are moved to ``lo`` until the budget N eps is
-spent; one pair may be moved in part.  Only the order of the margins decides who is moved, so a
+spent; one pair may be moved in part.  Only the order of the margins decides which are moved, so a
 surrogate of K tangents moves the same pairs for every K.  O(N log N), batched over leading axes,
-NumPy arrays and tensors (moved, price, value and shift carry no gradient).
+on NumPy arrays and tensors (the reply carries no gradient).
 
 Source: the convex program is (9) of Chu et al. (arXiv 2502.18099), a case of Mohajerin Esfahani and
-Kuhn (2018), theorem 4.4; the closed form is derived here.  Its upper end never binds: a pessimistic
-follower does not raise a margin.  Tied margins: the lowest index is moved first.
+Kuhn (2018), theorem 4.4; the closed form is derived here.  The upper end of their window never binds:
+a pessimistic follower does not raise a margin.  Among equal margins the lowest index is moved first.
 """
 
 import math
@@ -30,7 +30,7 @@ class WindowReply(NamedTuple):
     """The follower's reply to margins (..., N).
 
     moved  (..., N) share of the pair that is moved to ``lo``, in [0, 1]
-    price  (...) lam*, chord slope at the pair where the budget ends; 0 where all are moved
+    price  (...) lam*, the chord slope at the pair where the budget ends; 0 where all are moved
     value  (...) worst expected loss [nats]
     shift  (..., N) distance c_i >= 0 that a moved pair travels
     """
@@ -49,7 +49,7 @@ class Atoms(NamedTuple):
 
 
 def check_radius(eps: float) -> float:
-    """eps as a float; ValueError unless finite and >= 0."""
+    """eps as a float; ValueError unless it is finite and >= 0."""
     eps = float(eps)
     if not math.isfinite(eps) or eps < 0.0:
         raise ValueError(f"eps = {eps:g} is not a radius; give a finite eps >= 0 (0 switches the follower off)")
@@ -57,7 +57,7 @@ def check_radius(eps: float) -> float:
 
 
 def check_margins(xi: Array) -> Array:
-    """Margins as floats without their graph; ValueError on fewer than two pairs or NaN, inf."""
+    """Margins as floats, without gradient; ValueError on fewer than two on the last axis, NaN or infinity."""
     xi = floating(xi)
     xi = xi.detach() if hasattr(xi, "detach") else xi
     xp = array_api_compat.array_namespace(xi)
@@ -86,7 +86,10 @@ def _low(xp, xi: Array, lo: Array) -> Array:
 
 
 def window_low(xi: Array, tau: float = 0.05) -> Array:
-    """Lower end of the window, min xi - tau over the last axis: (...)."""
+    """Lower end of the window, (...): the least margin of the last axis minus tau.
+
+    Raises ValueError on tau < 0 or infinite, and on bad margins.
+    """
     if not math.isfinite(tau) or tau < 0.0:
         raise ValueError(f"tau = {tau:g} is not allowed; give a finite tau >= 0 (margin units)")
     xi = check_margins(xi)
@@ -96,9 +99,9 @@ def window_low(xi: Array, tau: float = 0.05) -> Array:
 def follower_window(xi: Array, lo: Array, eps: float, loss: Callable[[Array], Array] = logistic) -> WindowReply:
     """The worst case of margins xi (..., N) in a ball of radius eps, inside a window from lo (...).
 
-    loss  any convex non-increasing function of margins.  Pairs that sit on ``lo`` already count as
-    moved when eps > 0: moving them costs and changes nothing.
-    Raises ValueError on eps < 0, fewer than two pairs, NaN margins, lo above a margin.
+    loss  any convex non-increasing function of margins
+    Pairs that sit on ``lo`` already count as moved when eps > 0: moving them costs and changes nothing.
+    Raises ValueError on eps < 0, fewer than two pairs, NaN margins, or lo above a margin.
     """
     eps, xi = check_radius(eps), check_margins(xi)
     xp = array_api_compat.array_namespace(xi)
@@ -127,7 +130,9 @@ def _price(xp, moved: Array, shift: Array, gain: Array) -> Array:
 
 
 def dual_value(xi: Array, lo: float, eps: float, price: float, loss: Callable[[Array], Array] = logistic) -> Array:
-    """lam eps + (1/N) sum max(l(xi_i), l(lo) - lam c_i): an upper bound on the value for every lam >= 0."""
+    """lam eps + (1/N) sum max(l(xi_i), l(lo) - lam c_i) at lam = price: an upper bound on the worst expected
+    loss for every price >= 0.  Arguments as ``follower_window``.
+    """
     xi = check_margins(xi)
     xp = array_api_compat.array_namespace(xi)
     lo = _low(xp, xi, lo)
@@ -135,7 +140,7 @@ def dual_value(xi: Array, lo: float, eps: float, price: float, loss: Callable[[A
 
 
 def worst_case(xi: Array, lo: Array, reply: WindowReply) -> Atoms:
-    """The follower's law: mass (1 - f_i)/N stays at xi_i, mass sum f_i / N sits at lo (the last atom)."""
+    """The law after the follower's reply: mass (1 - f_i)/N stays at xi_i, the rest sits at lo (the last atom)."""
     xi = check_margins(xi)
     xp = array_api_compat.array_namespace(xi)
     lo = xp.broadcast_to(_low(xp, xi, lo), (*xi.shape[:-1], 1))
@@ -145,7 +150,10 @@ def worst_case(xi: Array, lo: Array, reply: WindowReply) -> Atoms:
 
 
 def grouped(xi: Array, G: int) -> Array:
-    """Margins (..., N) as consecutive groups (..., N/G, G); ``follower_window`` then answers each group."""
+    """Margins (..., N) as consecutive groups (..., N/G, G), to each of which ``follower_window`` then replies.
+
+    Raises ValueError unless G >= 2 divides N.
+    """
     xi = check_margins(xi)
     N = xi.shape[-1]
     if G < 2 or N % G:
@@ -154,7 +162,9 @@ def grouped(xi: Array, G: int) -> Array:
 
 
 def unit_tangents(K: int) -> Callable[[Array], Array]:
-    """Max of the K tangents of -log u at k/K, on u in [0, 1]: the surrogate of [C25], appendix G.1."""
+    """The maximum of the K tangents of -log u at k/K, as a function of u in [0, 1]: the surrogate loss of
+    [C25], appendix G.1.  Raises ValueError unless K >= 1.
+    """
     if K < 1:
         raise ValueError(f"K = {K} is not allowed; give K >= 1 tangents")
 
@@ -171,7 +181,7 @@ def unit_tangents(K: int) -> Callable[[Array], Array]:
 def follower_unit(xi: Array, eps: float, K: int = 6, scale: float = 1.0) -> WindowReply:
     """The follower on u = sigma(scale xi) in [0, 1] instead of on margins: what leader "L2" expects.
 
-    eps and ``shift`` are in units of u; they are not those of ``follower_window``.  The moved set
-    does not depend on K, price and value do, and they diverge as K grows.
+    eps and ``shift`` are in units of u and not comparable with those of ``follower_window``.  The moved set
+    does not depend on the number of tangents K; price and value do, and diverge as K grows.
     """
     return follower_window(sigmoid(scale * check_margins(xi)), 0.0, eps, unit_tangents(K))

@@ -1,17 +1,28 @@
 """Random numbers as data: every draw is a function of (seed, replication, round, role).
 
-Each (seed, replication, role) owns one SplitMix64 sequence with its own odd increment
+A role is one use of randomness: features, label noise, the gate's coin and so on (the constants
+below).  Each (seed, replication, role) owns one SplitMix64 sequence with its own odd increment
 (Steele, Lea, Flood: Fast Splittable Pseudorandom Number Generators, OOPSLA 2014), and draw
-number n of it is ``mix(state + n * gamma)``.  Nothing is consumed in order, so results do not
-depend on threads or on resumption, and two gates on one seed see the same prompts and noise.
+number n of it is ``mix(state + n * increment)``.  No generator is advanced, so a number does not
+depend on threads or on what was drawn before, a run can be resumed at any round, and two gates
+that play the same seed meet the same prompts and the same noise:
 
-Features use ``bell``: the sum of four 16-bit uniforms, standardised (mean 0, variance 1, excess
-kurtosis -0.3, symmetric, independent).  It costs one hash a coordinate and is exact in floating
-point, hence the same bytes on every machine.  Label noise is Gaussian (Box-Muller), because the
-lower bound (theorem 4) is a statement about Gaussian noise.
+>>> from sim.rules import draws
+>>> key = draws.stream_keys(seed=0, replication=3)[draws.COIN]
+>>> round(float(draws.uniform_at(key, 7)), 6)  # the coin of round 7 (0-based), whenever asked
+0.971032
+>>> other = draws.stream_keys(seed=0, replication=4)[draws.COIN]
+>>> round(float(draws.uniform_at(other, 7)), 6)
+0.397721
 
-The formulas are elementwise: they work on NumPy arrays and compile unchanged.  ``fill_*`` and
-``uniform_at`` only spread a formula over draw numbers, by array here and by loop in ``sim.kernels``.
+Features use ``bell``: the sum of four 16-bit uniforms, scaled to mean 0 and variance 1 (symmetric,
+excess kurtosis -0.3).  It costs one hash a coordinate and is exact in floating point, hence the
+same bytes on every machine.  Label noise is Gaussian (Box-Muller), because the lower bound
+(theorem 4) is a statement about Gaussian noise.
+
+The formulas are elementwise: here they run on NumPy arrays, and ``sim.kernels`` compiles the same
+functions.  Only ``fill_*`` and ``uniform_at``, which apply a formula to many draw numbers or to
+one, are written again there as loops.
 """
 
 import hashlib
@@ -32,7 +43,10 @@ _BELL_SCALE = 1.0 / math.sqrt(4.0 * (65536.0**2 - 1.0) / 12.0)
 
 
 def stream_keys(seed: int, replication: int) -> np.ndarray:
-    """Return the (ROLES, 2) uint64 array of (state, odd increment), one row a role."""
+    """The keys of one replication: (ROLES, 2) uint64, a row (state, odd increment) for each role.
+
+    Rows are BLAKE2b digests of "seed/replication/role", so neighbouring seeds are unrelated.
+    """
     keys = np.empty((ROLES, 2), dtype=np.uint64)
     for role in range(ROLES):
         name = f"{seed}/{replication}/{role}".encode()
@@ -42,48 +56,51 @@ def stream_keys(seed: int, replication: int) -> np.ndarray:
 
 
 def mix(z):
-    """SplitMix64 finaliser: uint64 array -> uint64 array of the same shape."""
+    """The hash of SplitMix64: uint64 array -> uint64 array of the same shape, evenly spread bits."""
     y = (z ^ (z >> _S30)) * _C1
     x = (y ^ (y >> _S27)) * _C2
     return x ^ (x >> _S31)
 
 
 def bits(key, start, index):
-    """Draws start, start+1, ... of the sequence ``key``; ``index`` is arange(n) as uint64."""
+    """Raw draws start, start + 1, ... of the sequence ``key`` (2,): (n,) uint64.
+
+    ``index`` is ``index(n)``, passed in so that a compiled caller needs no new array.
+    """
     return mix(key[0] + (index + np.uint64(start)) * key[1])
 
 
 def uniform(raw):
-    """Uint64 bits -> uniforms strictly inside (0, 1)."""
+    """Raw uint64 draws -> uniform floats strictly between 0 and 1, same shape."""
     return ((raw >> _S12) + 0.5) * _UNIT
 
 
 def bell(raw):
-    """Uint64 bits -> bell-shaped numbers with mean 0 and variance 1, bounded by 3.47."""
+    """Raw uint64 draws -> bell-shaped floats of mean 0 and variance 1 in [-3.47, 3.47], same shape."""
     total = (raw & _M16) + ((raw >> _S16) & _M16) + ((raw >> _S32) & _M16) + (raw >> _S48)
     return (total - _BELL_MEAN) * _BELL_SCALE
 
 
 def gaussian(u1, u2):
-    """Two uniforms -> one standard normal number (Box-Muller)."""
+    """One standard normal number from two uniforms in (0, 1), by Box-Muller."""
     return math.sqrt(-2.0 * math.log(u1)) * math.cos(2.0 * math.pi * u2)
 
 
 def fill_bell(key, start, out):
-    """Bell-shaped draws start, start + 1, ... of ``key`` into ``out`` (n,). Modifies ``out``."""
+    """Write the bell-shaped draws start, start + 1, ... of ``key`` (2,) into ``out`` (n,), in place."""
     out[:] = bell(bits(key, start, index(out.shape[0])))
 
 
 def fill_uniform(key, start, out):
-    """Uniform draws start, start + 1, ... of ``key`` into ``out`` (n,). Modifies ``out``."""
+    """Write the uniform draws start, start + 1, ... of ``key`` (2,) into ``out`` (n,), in place."""
     out[:] = uniform(bits(key, start, index(out.shape[0])))
 
 
 def uniform_at(key, n):
-    """Uniform draw number n of ``key``."""
+    """Draw number n (0-based) of the sequence ``key`` (2,), as a uniform in (0, 1)."""
     return uniform(bits(key, n, index(1)))[0]
 
 
 def index(n: int) -> np.ndarray:
-    """The offsets 0..n-1 that ``bits`` adds to its start, shape (n,), uint64."""
+    """The numbers 0, ..., n - 1 as uint64 (n,), to be added to the first draw number in ``bits``."""
     return np.arange(n, dtype=np.uint64)

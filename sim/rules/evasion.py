@@ -1,18 +1,31 @@
-"""Evaders: the worst vector that a gate leaves shut, exactly for gates on the width, cheaply for all.
+"""Evaders: the most harmful vector of a round whose label the gate still does not buy.
 
-``evade_along_rays`` scales the ball response along its ray, or tilts it away from theta_hat, until the
-gate's own rule stays shut.  ``evade_exactly`` solves
+``evade_along_rays`` is cheap and answers every gate: it shrinks the ball response along its ray, or
+tilts it away from theta_hat, until the gate's own rule says no.  ``evade_exactly`` answers gates that
+open above a width tau; its vector solves
 
-    max <aim, z>   over   ||z|| <= L,  ||z||_P <= tau,  <theta_hat, z> <= 0,
+    max <aim, z>   over   ||z|| <= L,  ||z||_P <= tau,  <theta_hat, z> <= 0.
 
-a cone program whose two ellipsoids weigh into one: with W_s = (1 - s) I/L^2 + s P/tau^2,
-z' W_s z <= 1 holds for every feasible z, and the least of these upper bounds over s in [0, 1] is
-attained (strong duality).  In P's eigenbasis W_s is diagonal, the half-space costs one projection
-(z = W_s^-1 (aim - kappa theta_hat)), and the best s balances ||z||/L against ||z||_P/tau, which is
-monotone in s: one bisection.  Derived here; ``theory.oracles.replies.evader_response`` is the certificate.
+This is a cone program whose two ellipsoids combine into one: with W_s = (1 - s) I/L^2 + s P/tau^2
+every feasible z has z' W_s z <= 1, and the least of the upper bounds that follow for s in [0, 1]
+is attained (strong duality).  In P's eigenbasis W_s is diagonal, the half-space costs one
+projection (z = W_s^-1 (aim - kappa theta_hat)), and the best s balances ||z||/L against
+||z||_P/tau, whose ratio is monotone in s: one bisection.  Derived here;
+``theory.oracles.replies.evader_response`` solves the cone program independently.
 
-The eigenbasis is by Jacobi's rotations and not by LAPACK, so that the plain and the compiled run
-are the same bits on every machine.
+The leader knows axis 2 better than axis 1 (P is smaller there).  To stay below a width of 0.6 the
+evader turns from the diagonal, where it would like to go, towards axis 2:
+
+>>> import numpy as np
+>>> from sim.rules import evasion
+>>> values, U = evasion.spectrum(np.diag([1.0, 1.0, 0.25]))
+>>> z, theta, aim = np.zeros(3), np.array([1.0, 0.0, 0.0]), np.array([0.0, 1.0, 1.0])
+>>> evasion.narrow(values, U, theta, aim, tau=0.6, L=1.0, z=z)
+>>> z.round(3).tolist()
+[0.0, 0.383, 0.924]
+
+The eigenbasis is computed by Jacobi's rotations and not by LAPACK, so that the plain and the
+compiled run are the same bits on every machine.
 """
 
 import math
@@ -30,7 +43,12 @@ PARALLEL = 1e-9  # sine below which aim counts as a multiple of theta_hat, as in
 
 
 def stays_shut(g, p, x, alpha, width, gap, scale, decide=gates.decide):
-    """Would the gate stay shut if the vector were shrunk to ``scale`` times itself?"""
+    """Whether the gate would not buy if the vector were shrunk to ``scale`` times itself.
+
+    g, p, x      the gate's constants, its purse and a signal that holds the round and the plan
+    width, gap   of the vector at scale 1; alpha the confidence radius
+    decide       the gate's rule
+    """
     w = scale * width
     factor = 1.0 if g.leader == codes.GREEDY else 2.0
     view = leader.View(0, 1, w, scale * gap, factor * alpha * w, max(alpha * w - scale * gap, 0.0))
@@ -38,7 +56,10 @@ def stays_shut(g, p, x, alpha, width, gap, scale, decide=gates.decide):
 
 
 def shut_scale(g, p, x, alpha, width, gap, decide=gates.decide):
-    """Largest scale in [0, 1] at which the gate stays shut, by bisection (to 2^-30)."""
+    """Largest scale in [0, 1] at which the gate does not buy, by bisection to 2^-30.
+
+    Arguments as ``stays_shut``.  Assumes that the gate buys from some scale on.
+    """
     if stays_shut(g, p, x, alpha, width, gap, 1.0, decide):
         return 1.0
     low, high = 0.0, 1.0
@@ -52,7 +73,7 @@ def shut_scale(g, p, x, alpha, width, gap, decide=gates.decide):
 
 
 def shrink_to(v, L):
-    """Scale v back to norm L if it is longer. Modifies ``v``."""
+    """Scale v (d,) back to norm L if it is longer, in place."""
     norm = math.sqrt(learners.dot(v, v))
     if norm > L:
         for i in range(v.shape[0]):
@@ -60,11 +81,14 @@ def shrink_to(v, L):
 
 
 def evade_along_rays(g, s, p, x, theta_star, alpha, z, candidate, out, decide=gates.decide):
-    """Turn the ball response in ``z`` into an evasion; returns False (z kept) if none is worth it.
+    """Turn the ball response in ``z`` into one that the gate does not buy; False (z kept) if none pays.
 
-    Candidates in order: z scaled along its ray, then z tilted towards -theta_hat by a sine of
-    j/TILTS (for gates that look at the gap);
-    ``decide`` is the gate's rule.  Modifies ``z``, ``candidate`` and ``out`` (d,).
+    The candidates, in order: z itself, then z tilted towards -theta_hat by a sine of j/TILTS (which
+    helps against gates that look at the gap).  Each is shrunk until the gate stays shut; the first
+    that keeps a share of WORTH of the payoff is taken.
+
+    s  the leader's regression;  theta_star  (d,);  other arguments as ``stays_shut``
+    Modifies ``z`` and the buffers ``candidate`` and ``out`` (d,).
     """
     theta = s.theta[:, 0]
     norm = math.sqrt(learners.dot(theta, theta))
@@ -92,7 +116,7 @@ def evade_along_rays(g, s, p, x, theta_star, alpha, z, candidate, out, decide=ga
 
 
 def rotate(A, U, p, q):
-    """One Jacobi rotation that clears A[p, q]; U collects the rotations. Modifies both (d, d)."""
+    """One Jacobi rotation that makes A[p, q] zero; U collects the rotations.  Both (d, d), in place."""
     tau = (A[q, q] - A[p, p]) / (2.0 * A[p, q])
     t = (1.0 if tau >= 0.0 else -1.0) / (abs(tau) + math.sqrt(1.0 + tau * tau))
     c = 1.0 / math.sqrt(1.0 + t * t)
@@ -108,7 +132,7 @@ def rotate(A, U, p, q):
 
 
 def spectrum(P):
-    """(values (d,), U (d, d) with eigenvectors in columns) of a symmetric P, in no order."""
+    """Eigenvalues (d,) and eigenvectors (d, d, in columns) of a symmetric P (d, d), in no order."""
     d = P.shape[0]
     A, U, values = P.copy(), np.zeros((d, d)), np.zeros(d)
     for i in range(d):
@@ -128,7 +152,11 @@ def spectrum(P):
 
 
 def weighed(s, values, tau, L, a, b, z):
-    """z = W_s^-1 (a - kappa b) in the eigenbasis; returns (||z||^2/L^2, ||z||_P^2/tau^2). Modifies ``z``."""
+    """Write z = W_s^-1 (a - kappa b) into ``z`` (d,) and return (||z||^2/L^2, ||z||_P^2/tau^2).
+
+    Everything is in P's eigenbasis: ``values`` (d,) its eigenvalues, ``a`` and ``b`` (d,) the aim and
+    the leader's estimate; kappa >= 0 is such that <b, z> <= 0.
+    """
     cross, square = 0.0, 0.0
     for i in range(z.shape[0]):
         weight = (1.0 - s) / (L * L) + s * values[i] / (tau * tau)
@@ -148,7 +176,7 @@ def weighed(s, values, tau, L, a, b, z):
 
 
 def balance(values, tau, L, a, b, z):
-    """The weighed response whose two norms are equal, by bisection over s. Modifies ``z``."""
+    """``weighed`` at the s where the two returned numbers are equal, by bisection; arguments as there."""
     low, high = 0.0, 1.0
     for _ in range(HALVINGS):
         s = 0.5 * (low + high)
@@ -161,9 +189,10 @@ def balance(values, tau, L, a, b, z):
 
 
 def narrow(values, U, theta, aim, tau, L, z):
-    """argmax <aim, z> over ||z|| <= L, ||z||_P <= tau, <theta, z> <= 0. Modifies ``z`` (d,).
+    """z = argmax <aim, z> over ||z|| <= L, ||z||_P <= tau, <theta, z> <= 0; ``z`` (d,) in place.
 
-    values, U the eigenbasis of P; tau > 0.  The zero vector where aim is a positive multiple of theta.
+    values, U  eigenvalues and eigenvectors of P, from ``spectrum``;  tau > 0
+    z is the zero vector where aim is a positive multiple of theta.
     """
     d = z.shape[0]
     a, b, x = np.zeros(d), np.zeros(d), np.zeros(d)
@@ -184,11 +213,14 @@ def narrow(values, U, theta, aim, tau, L, z):
 
 
 def evade_exactly(g, s, p, x, theta_star, alpha, z, aim, out, decide=gates.decide):
-    """Turn the ball response in ``z`` into the exact evasion; returns False (z kept) if not worth it.
+    """Turn the ball response in ``z`` into the exact evasion; False (z kept) if that does not pay.
 
-    ``aim`` (d,) is what the ball response aimed at.  The largest width that the gate leaves shut is
-    found by bisection on the gate's own rule, so the gate must look at nothing but the width.
-    Modifies ``z`` and ``out`` (d,).
+    It pays where more than a share of WORTH of the payoff is kept.  The largest width at which the
+    gate does not buy is found by bisection on the gate's own rule ``decide``, so the gate must look at
+    nothing but the width.
+
+    aim  (d,) what the ball response aimed at;  other arguments as ``evade_along_rays``
+    Modifies ``z`` and the buffer ``out`` (d,).
     """
     values, U = spectrum(s.P)
     widest = g.L * math.sqrt(values.max())

@@ -1,15 +1,27 @@
-"""Followers: what is shown beside the gold response.
+"""Followers: which alternatives are shown beside the gold response.
 
-On a pool a follower ranks the alternatives; in the free game it draws a vector z, shown against
-the zero vector in an order that does not depend on which is gold.  Best responses are myopic
-(one round).  The ball response is exact up to a trembling hand (Selten 1975): exact play stays
-in the plane of theta_hat and theta*, which is an unstable manifold, so that rounding errors would
-decide how many dimensions are explored; a tremble of 1e-3 decides it on every machine alike.
-It also settles the case theta* parallel to theta_hat, where every response is worth 0.  ``ball``
-and ``evader`` know theta* and the commitment, never a gate's coin; the evader turns the ball response
-into a vector that the gate leaves shut (``evasion``).
+On a pool a follower ranks the alternatives.  In the free game it chooses a vector z, which is
+shown against the zero vector in an order that does not tell which of the two is gold.  ``ball``
+and ``evader`` know theta* and everything that the leader has committed to, except a gate's coin.
+They reply to the present round only (myopic).
 
-A follower is one row of ``TRAITS`` and one branch of ``choose`` (on a pool) or ``rounds.respond`` (free).
+If the leader believes in the first axis and the truth also has a part on the second, the worst
+difference that the leader will misjudge lies on the second:
+
+>>> import numpy as np
+>>> from sim.rules import followers
+>>> z = np.empty(2)
+>>> followers.ball(theta=np.array([1.0, 0.0]), aim=np.array([0.6, 0.8]), L=1.0, z=z)
+>>> z.round(6).tolist()
+[0.0, 1.0]
+
+The ball response is exact up to a trembling hand (Selten 1975): exact play stays in the plane of
+theta_hat and theta*, which is an unstable manifold, so that rounding errors would decide how many
+dimensions are explored; a tremble of 1e-3 decides it on every machine alike.  It also settles the
+case of theta* parallel to theta_hat, where every response is worth 0.
+
+A follower is one row of ``TRAITS`` and one branch of ``choose`` (on a pool) or of ``rounds.respond``
+(free game).  The evader's replies are in ``evasion``.
 """
 
 import math
@@ -22,8 +34,8 @@ from sim.rules.leader import TIE
 class Traits(NamedTuple):
     """What the rest of the program may ask about a follower.
 
-    game    "pool" (it chooses alternatives), "free" (it draws the vector itself) or "recorded"
-    greedy  its best response is derived for the greedy leader
+    game    "pool" (it chooses alternatives), "free" (it writes the vector itself) or "recorded"
+    greedy  its best response is derived for the greedy leader, and it plays against no other
     swept   a free follower of the standard sweeps; the others plan or follow a script
     """
 
@@ -55,7 +67,7 @@ SWEPT = tuple(t.name for t in TRAITS if t.swept)  # free followers that the swee
 
 
 def ascend(shown):
-    """Sort a few indices in place (by insertion: a library sort costs more than the rest of the round)."""
+    """Sort a few indices in place, by insertion: a library sort would cost more than the rest of the round."""
     for i in range(1, shown.shape[0]):
         k, j = shown[i], i
         while j > 0 and shown[j - 1] > k:
@@ -65,9 +77,10 @@ def ascend(shown):
 
 
 def smallest(keys, gold, forced, M, shown):
-    """Write gold, ``forced`` (or -1) and the smallest ``keys`` into ``shown`` (M + 1,), ascending.
+    """Write the gold index, ``forced`` and the smallest of ``keys`` into ``shown`` (M + 1,), ascending.
 
-    Ties of the keys go to the lowest index. Modifies ``keys`` and ``shown``.
+    keys    (N,) one a response; equal keys go to the lowest index; overwritten
+    forced  an index that is shown in any case, or -1
     """
     keys[gold] = math.inf
     n = 0
@@ -88,9 +101,11 @@ def smallest(keys, gold, forced, M, shown):
 
 
 def worst_pick(scores, payoffs, gold, M):
-    """The alternative that costs the leader most and can be made its pick, or -1 if none can.
+    """The alternative that costs the leader most and can be made its pick; -1 if there is none.
 
-    k can be made the pick iff it beats or ties the gold and M - 1 others do not beat it.
+    scores, payoffs  (N,)
+    k can be made the pick iff it beats or ties the gold response and at least M - 1 other
+    alternatives do not beat k.
     """
     slack = TIE * max(1.0, abs(scores[gold]))
     best = -1
@@ -107,9 +122,10 @@ def worst_pick(scores, payoffs, gold, M):
 
 
 def choose(g, scores, payoffs, gold, keys, shown):
-    """Fill ``shown`` (M + 1,) for a pool follower; ``keys`` (N,) holds uniforms for ``iid``.
+    """Choose what a follower of a pool shows: ``shown`` (M + 1,) in place, ascending, gold included.
 
-    Modifies ``keys`` and ``shown``.
+    scores, payoffs  (N,);  gold  index of the largest payoff
+    keys             (N,) uniforms for the follower ``iid``; a buffer for the others, overwritten
     """
     forced = -1
     if g.follower != IID:
@@ -124,9 +140,10 @@ def choose(g, scores, payoffs, gold, keys, shown):
 
 
 def ball(theta, aim, L, z):
-    """argmax <aim, z> over ||z|| <= L, <theta, z> <= 0, in closed form. Modifies ``z`` (d,).
+    """Best response on a ball: z = argmax <aim, z> over ||z|| <= L, <theta, z> <= 0; ``z`` (d,) in place.
 
-    z is proportional to aim minus its part along theta where <theta, aim> > 0, to aim otherwise;
+    theta  (d,) the leader's estimate;  aim  (d,) what the follower wants to harvest (theta*)
+    In closed form z is proportional to aim, less its part along theta where <theta, aim> > 0.  It is
     the zero vector where aim is a positive multiple of theta.
     """
     cross = learners.dot(theta, aim)
@@ -145,14 +162,17 @@ def ball(theta, aim, L, z):
 
 
 def tremble(theta_star, size, u, aim):
-    """aim = theta* + size ||theta*|| u / sqrt(d), u (d,) bell-shaped. Modifies ``aim`` (d,)."""
+    """aim = theta* + size ||theta*|| u / sqrt(d), ``aim`` (d,) in place; u (d,) bell-shaped numbers."""
     scale = size * math.sqrt(learners.dot(theta_star, theta_star) / aim.shape[0])
     for i in range(aim.shape[0]):
         aim[i] = theta_star[i] + scale * u[i]
 
 
 def hard(t, L, z):
-    """z = L e_{t mod d} (theorem 4); which side is gold is up to theta*. Modifies ``z``."""
+    """The hard instance of theorem 4: z = L e_{t mod d}, ``z`` (d,) in place.
+
+    The signs of theta* decide which side is gold.
+    """
     d = z.shape[0]
     for i in range(d):
         z[i] = 0.0

@@ -1,12 +1,24 @@
-"""The leader's half of a round: pick, compared pair, latencies.
+"""The leader's half of a round: which response it picks, against which it compares, and how sure it is.
 
-The leader picks the best score among the shown responses; scores within ``TIE`` of the best
-are a tie, and in the games a tie goes against the leader (the follower breaks it).  The compared
-pair is the pick and the shown response that is least certain against it, so that
-    width latency   factor * alpha * w,         w = max_k ||phi_k - phi_a||_P   (pair)
+The leader picks the best score among the shown responses; scores within ``TIE`` of the best are
+a tie, and in the games a tie goes against the leader (the follower breaks it).  The compared
+pair is the pick a and the shown response that is least certain against it.  Two upper confidence
+bounds on the regret of the round, called latencies, follow from it:
+
+    width latency   factor * alpha * w,    w = max_k ||phi_k - phi_a||_P    (pair feedback)
     regret latency  max_k [<theta, phi_k - phi_a> + alpha ||phi_k - phi_a||_P]_+
-On the event E the instant regret is at most either of them (derived here: for the optimistic
-leader by the triangle inequality, hence factor 2).
+
+On the event E the regret of the round is at most either of them; an optimistic leader needs
+factor 2 (triangle inequality in the P-norm), a greedy one factor 1.  Derived here.
+
+Three classes, the best score 0.3 ahead, and a pair that is 0.4 wide: the width alone says that
+the regret may be 0.4, the lead takes 0.3 off.
+
+>>> import numpy as np
+>>> from sim.rules import leader
+>>> view = leader.assess_classes(np.array([0.2, 0.5, 0.1]), w2=0.08, alpha=1.0)
+>>> view.pick, view.rival, round(view.width_latency, 6), round(float(view.regret_latency), 6)
+(1, 0, 0.4, 0.1)
 """
 
 import math
@@ -18,7 +30,13 @@ TIE = 1e-12
 
 
 class View(NamedTuple):
-    """pick, rival: pool indices of the compared pair; width = w, gap [reward], both latencies."""
+    """What the leader sees of a round.
+
+    pick, rival      pool indices of the compared pair
+    width            w = ||phi_rival - phi_pick||_P (dimensionless)
+    gap              score of the pick minus that of the runner-up [reward]
+    width_latency, regret_latency  the two bounds on the regret of the round [reward]
+    """
 
     pick: int
     rival: int
@@ -29,9 +47,11 @@ class View(NamedTuple):
 
 
 def score(g, s, Phi, alpha, means, scores, W):
-    """Fill means (N,) = Phi theta and scores (N,): greedy = means, optimistic adds alpha ||phi||_P.
+    """Score a pool ``Phi`` (N, d) by the estimate in ``s``.
 
-    Modifies the buffer ``W`` (N, d) too.
+    means   (N,) out: Phi theta
+    scores  (N,) out: the means for a greedy leader, plus alpha ||phi||_P for an optimistic one
+    W       (N, d) buffer; an optimistic leader leaves Phi P in it
     """
     theta = s.theta.reshape(-1)  # one column: the same numbers, known to be contiguous
     learners.dots(Phi, theta, means)
@@ -46,7 +66,7 @@ def score(g, s, Phi, alpha, means, scores, W):
 
 
 def pick_against(scores, payoffs, shown):
-    """Best score among ``shown``; among ties the smallest payoff (against the leader)."""
+    """Index of the best score among ``shown``; among ties the one of smallest payoff, against the leader."""
     best = scores[shown[0]]
     for k in shown:
         best = max(best, scores[k])
@@ -59,7 +79,12 @@ def pick_against(scores, payoffs, shown):
 
 
 def assess(g, s, Phi, means, shown, pick, alpha, z, out):
-    """Compare the pick with every shown response. Modifies ``z`` and ``out`` (d,)."""
+    """Compare the pick with every shown response and bound the regret of the round: a ``View``.
+
+    means  (N,) estimated payoffs;  shown  (M + 1,) pool indices;  alpha  confidence radius
+    Under full and bandit feedback the width is that of single responses, not of differences.
+    Modifies the buffers ``z`` and ``out`` (d,).
+    """
     rival, width, gap, regret = pick, 0.0, math.inf, 0.0
     for j in range(shown.shape[0]):
         k = shown[j]
@@ -83,9 +108,10 @@ def assess(g, s, Phi, means, shown, pick, alpha, z, out):
 
 
 def assess_classes(scores, w2, alpha):
-    """The same for K classes that share one row psi: ``w2`` = ||psi||_P^2, ties to the lowest index.
+    """The same for K classes that share one feature row psi; ties go to the lowest index.
 
-    phi(x, y) = e_y (x) psi(x), so ||phi_i - phi_j||_P = sqrt(2) ||psi||_P for every pair.
+    scores  (K,);  w2 = ||psi||_P^2
+    phi(x, y) = e_y (x) psi(x), so ||phi_i - phi_j||_P = sqrt(2) ||psi||_P for every pair of classes.
     """
     pick = 0
     for k in range(scores.shape[0]):

@@ -1,13 +1,25 @@
-"""Ridge regression with a shared design; ``ridge`` is ``ova`` with one column.
+"""Ridge regression with a shared design matrix, and the radius of its confidence ellipsoid.
 
-State after n updates with (z_i, y_i), z_i in R^d and y_i in R^K:
+State after n labels (z_i, y_i), z_i in R^d and y_i in R^K (K = 1 for one reward, K classes for
+the one-versus-all learner ``ova``):
+
     V = lam I + sum z_i z_i^T (d, d)      P = V^{-1} (d, d)
     Theta = P sum z_i y_i^T (d, K)        psi = log det V - log det(lam I)  [nats]
-    potential = sum w_i^2, wide = #{w_i^2 >= WIDE} with w_i = ||z_i||_P just before update i
+    potential = sum w_i^2, wide = #{w_i^2 >= WIDE} with w_i = ||z_i||_P just before label i
 
-P and Theta are updated by the Sherman-Morrison formula and rebuilt from V every ``refresh``
-updates, which keeps the error of P below 1e-8.  Sums run in a fixed order without
-re-association, so the compiled and the plain run agree to the last bit.
+Two labels on two axes halve the uncertainty of each and carry log 2 nats each:
+
+>>> import numpy as np
+>>> from sim.rules import learners
+>>> state, buffer = learners.start(d=2, K=1, lam=1.0), np.empty(2)
+>>> for z, y in (([1.0, 0.0], 2.0), ([0.0, 1.0], -1.0)):
+...     state = learners.update(state, np.array(z), np.array([y]), 4096, False, buffer)
+>>> state.P.tolist(), state.theta.ravel().tolist(), round(state.psi, 4)
+([[0.5, 0.0], [0.0, 0.5]], [1.0, -0.5], 1.3863)
+
+P and Theta are updated by the Sherman-Morrison formula and recomputed from V every ``refresh``
+labels, which keeps the error of P below 1e-8.  All sums run in index order: a compiler that
+re-associates them would make the compiled run differ from the plain one in the last bits.
 
 Radius: Abbasi-Yadkori, Pal, Szepesvari (NeurIPS 2011), theorem 2.
 """
@@ -21,7 +33,10 @@ from sim.rules import codes
 
 
 class Ridge(NamedTuple):
-    """Learner state; arrays are modified in place, ``psi`` and the counts by replacement."""
+    """The learner's state; symbols as above, ``moments`` = sum z_i y_i^T (d, K), ``n`` labels.
+
+    The arrays are modified in place by an update, the scalars by making a new tuple.
+    """
 
     V: np.ndarray
     P: np.ndarray
@@ -37,14 +52,14 @@ WIDE = 0.25  # tau^2 of the counting form of lemma 0
 
 
 def zeros(n, m):
-    """Zeros (n, m) that begin on a cache line: rows that straddle two lines cost a wide load twice."""
+    """Zeros (n, m) whose memory begins at a cache line: rows that straddle two lines load slower."""
     room = np.zeros(n * m + 8)
     skip = (-(room.ctypes.data // 8)) % 8
     return room[skip : skip + n * m].reshape((n, m))
 
 
 def start(d, K, lam):
-    """Return the state before any label: V = lam I, theta = 0 (d, K)."""
+    """The state before any label, for d features and K targets: V = lam I, Theta = 0."""
     V, P = zeros(d, d), zeros(d, d)
     for i in range(d):
         V[i, i] = lam
@@ -53,7 +68,7 @@ def start(d, K, lam):
 
 
 def dot(a, b):
-    """<a, b> in index order."""
+    """The inner product of a and b (n,), summed in index order."""
     total = 0.0
     for i in range(a.shape[0]):
         total += a[i] * b[i]
@@ -61,9 +76,9 @@ def dot(a, b):
 
 
 def row_dots(A, B, out):
-    """out[k] = <A[k], B[k]> in index order, A and B (N, d). Modifies ``out`` (N,).
+    """Inner products of rows: out[k] = <A[k], B[k]> in index order, A and B (N, d), ``out`` (N,) in place.
 
-    Four rows at once: a sum in index order is a chain of additions, and four chains overlap.
+    Four rows at once, because a sum in index order is a chain of additions and four chains overlap.
     """
     N, d = A.shape
     whole = N - N % 4
@@ -83,7 +98,7 @@ def row_dots(A, B, out):
 
 
 def dots(A, z, out):
-    """out[k] = <A[k], z> in index order, A (N, d), z (d,), four rows at once. Modifies ``out`` (N,)."""
+    """Products with one vector: out[k] = <A[k], z> in index order, A (N, d), z (d,), ``out`` (N,) in place."""
     N, d = A.shape
     whole = N - N % 4
     for k in range(0, whole, 4):
@@ -103,9 +118,9 @@ def dots(A, z, out):
 
 
 def matvec(A, z, out):
-    """out = A z for symmetric A (d, d), as a sum of rows in index order. Modifies ``out``.
+    """out = A z for a symmetric A (d, d), as a sum of rows in index order; ``out`` (d,) in place.
 
-    Rows, so that it vectorises; four a pass, because one a pass is bound by loads and stores.
+    A sum of rows vectorises; four rows a pass, because one a pass is bound by loads and stores.
     """
     d = z.shape[0]
     whole = d - d % 4
@@ -122,9 +137,9 @@ def matvec(A, z, out):
 
 
 def weigh(P, Phi, W):
-    """W = Phi P for symmetric P (d, d), Phi and W (N, d): ``matvec`` of every row, to the same bits.
+    """W = Phi P for a symmetric P (d, d), Phi and W (N, d); ``W`` in place.
 
-    All rows together, so that P is read once.  Modifies ``W``.
+    The same bits as ``matvec`` on every row, but P is read once for all rows.
     """
     N, d = Phi.shape
     whole = d - d % 4
@@ -144,21 +159,23 @@ def weigh(P, Phi, W):
 
 
 def square_width(P, z, out):
-    """||z||_P^2 (never below 0); leaves P z in ``out``."""
+    """The squared width ||z||_P^2 = z^T P z of z (d,), never below 0; leaves P z in ``out`` (d,)."""
     matvec(P, z, out)
     return max(dot(z, out), 0.0)
 
 
 def update(s, z, y, refresh, wrong, Pz):
-    """One label: z (d,), y (K,). Returns the new state; modifies its arrays and ``Pz``.
+    """Learn one label: features z (d,), targets y (K,).  Returns the new state.
 
-    ``wrong`` is the ledger's negative control: it shrinks P by half of what it should.
+    refresh  after every so many labels P and Theta are recomputed from V
+    wrong    True shrinks P by half of what it should: the ledger's control B14c, built to fail
+    Modifies the arrays of ``s`` and the buffer ``Pz`` (d,).
     """
     return absorb(s, z, y, refresh, wrong, Pz, square_width(s.P, z, Pz))
 
 
 def absorb(s, z, y, refresh, wrong, Pz, w2):
-    """``update`` for a caller that has P z (d,) and w2 = ||z||_P^2 already."""
+    """``update`` for a caller that already has ``Pz`` = P z (d,) and ``w2`` = ||z||_P^2."""
     d, K = s.theta.shape
     shrink = 1.0 / (1.0 + w2)
     for k in range(K):
@@ -187,7 +204,7 @@ def absorb(s, z, y, refresh, wrong, Pz, w2):
 
 
 def rebuild(s):
-    """Recompute P and theta from V and the moments. Modifies both in place."""
+    """Recompute P and Theta from V and the moments, in place, to remove accumulated rounding."""
     P = np.linalg.inv(s.V)
     d, K = s.theta.shape
     for i in range(d):
@@ -199,12 +216,16 @@ def rebuild(s):
 
 
 def theory_radius(psi, sigma, lam, S, delta):
-    """alpha_t = sigma sqrt(psi + 2 log(1/delta)) + sqrt(lam) S (AYPS 2011, thm 2)."""
+    """Radius alpha = sigma sqrt(psi + 2 log(1/delta)) + sqrt(lam) S of the confidence ellipsoid.
+
+    With probability 1 - delta the truth lies within it in all rounds at once (Abbasi-Yadkori, Pal,
+    Szepesvari 2011, theorem 2).
+    """
     return sigma * math.sqrt(psi + 2.0 * math.log(1.0 / delta)) + math.sqrt(lam) * S
 
 
 def radius(g, psi):
-    """The radius that the run uses: theory, c times theory, or the constant c."""
+    """The radius that a run uses at information ``psi`` [nats]: by mode the theory's, c times that, or c."""
     if g.radius_mode == codes.FIXED:
         return g.radius_c
     theory = theory_radius(psi, g.sigma, g.lam, g.S, g.delta)
@@ -214,9 +235,10 @@ def radius(g, psi):
 
 
 def confidence_ratio(s, theta_star, alpha, diff, out):
-    """||theta_hat - theta*||_V / alpha; the event E says that it never exceeds 1.
+    """||theta_hat - theta*||_V / alpha: at most 1 in every round on the event E (K = 1).
 
-    Modifies ``diff`` and ``out`` (d,).
+    theta_star  (d,) the true parameter
+    Modifies the buffers ``diff`` and ``out`` (d,).
     """
     for i in range(diff.shape[0]):
         diff[i] = s.theta[i, 0] - theta_star[i]
@@ -224,7 +246,7 @@ def confidence_ratio(s, theta_star, alpha, diff, out):
 
 
 def inverse_error(s):
-    """max |P V - I|, the drift of the inverse (dimensionless)."""
+    """Largest entry of |P V - I|: how far P has drifted from the inverse of V (dimensionless)."""
     d = s.V.shape[0]
     worst = 0.0
     for i in range(d):

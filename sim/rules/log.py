@@ -2,6 +2,12 @@
 
 Every inequality of the ledger that must hold in each round is kept as a path-wise maximum, so
 recording at log-spaced rounds loses no violation.
+
+>>> tally = blank(conf_ratio=0.4)                 # before the first round ||theta_hat - theta*||_V / alpha = 0.4
+>>> tally.regret, tally.labels, tally.conf_ratio_max
+(0.0, 0, 0.4)
+>>> COLUMNS[:6]                                   # the row of a recorded round begins like this
+('t', 'regret', 'regret_queried', 'mistakes', 'mistakes_queried', 'labels')
 """
 
 import math

@@ -1,17 +1,38 @@
-"""Followers that do not take the best vector of the round: a committed schedule and a planner.
+"""Followers that look beyond the round: a schedule fixed beforehand, and a planner.
 
 ``schedule`` replays the rows of a file whatever the leader has learned.  ``patient`` knows theta*
-and the commitment like ``ball``, but pays for what a label would teach: it plays
+and the commitment like ``ball``, but weighs what a label would teach the leader: it plays
+
     z ~ argmax <aim, z>  over  z' C z <= 1, <theta_hat, z> <= 0,
-    C = (1 - |c|) I + |c| d A / trace A,   A = P for a price c > 0, V for c < 0,
-so that c = 0 is the ball response, c = 1 takes the most payoff for the least w^2 = z' P z, and
-c < 0 prefers what is not known yet.  To that unit vector it adds a direction that earns nothing
-now: the part of a rotating axis that is orthogonal to theta_hat and to z itself,
+    C = (1 - |c|) I + |c| d A / trace A,   A = P for a price c > 0, V for c < 0.
+
+Price c = 0 is the ball response; c = 1 takes the most payoff for the least w^2 = z' P z, so it
+turns to what the leader knows already; c < 0 prefers what is not known yet.  A leader that has
+seen eight labels on axis 0:
+
+>>> import numpy as np
+>>> from types import SimpleNamespace as Constants
+>>> from sim.rules import learners, planners
+>>> state, z = learners.start(d=2, K=1, lam=1.0), np.empty(2)
+>>> for _ in range(8):
+...     state = learners.update(state, np.array([1.0, 0.0]), np.zeros(1), 4096, False, np.empty(2))
+>>> for price in (0.0, 1.0, -1.0):
+...     planners.priced(Constants(price=price), state, np.array([0.6, 0.6]), z)
+...     print(price, z.round(2).tolist())
+0.0 [0.71, 0.71]
+1.0 [0.99, 0.11]
+-1.0 [0.11, 0.99]
+
+To that unit vector it adds a direction r that earns nothing now, the part of a rotating axis that
+is orthogonal to theta_hat and to z itself:
+
     (1 - m_t) z + m_t r,   m_t = turn (1 - t/T)^haste,   axis number floor(t/period) mod d.
+
 Such labels feed the leader noise in directions that are harvested later: on average a round adds
-sigma^2 w^2 / (1 + w^2) to ||theta_hat - theta*||_V^2 and a regret rho takes rho^2 / (1 + w^2)
-(``theory.studies.nonmyopic``), and for a given total of squares the regret is largest when it is the same
-in every round, where a myopic follower takes too much early.  All plays have norm L.  Derived here.
+sigma^2 w^2 / (1 + w^2) to ||theta_hat - theta*||_V^2, and a regret rho takes rho^2 / (1 + w^2) from
+it (``theory.studies.nonmyopic``).  For a given total of squares the regret is largest when it is the
+same in every round, where a myopic follower takes too much early.  Every vector played has norm L
+(or is 0).  Derived here.
 """
 
 import math
@@ -22,7 +43,7 @@ from sim.rules import learners
 
 
 def replay(t, script, z):
-    """z = row t of the schedule (T', d), from the first row again after the last. Modifies ``z``."""
+    """z = row t of the schedule (T', d), starting over after the last row; ``z`` (d,) in place."""
     row = t % script.shape[0]
     for i in range(z.shape[0]):
         z[i] = script[row, i]
@@ -40,7 +61,7 @@ def factor(A):
 
 
 def solve(C, b, x):
-    """x = A^-1 b for the lower factor C of A (d, d). Modifies ``x`` (d,)."""
+    """x = A^-1 b from the lower Cholesky factor C of A (d, d), see ``factor``; ``x`` (d,) in place."""
     d = b.shape[0]
     for i in range(d):
         total = b[i]
@@ -56,7 +77,7 @@ def solve(C, b, x):
 
 
 def normalise(v, least):
-    """Scale v to norm 1, or to 0 where its norm is at most ``least``. Modifies ``v``."""
+    """Scale v (d,) to norm 1, or to 0 where its norm is at most ``least``; in place."""
     norm = math.sqrt(learners.dot(v, v))
     share = 1.0 / norm if norm > least else 0.0
     for i in range(v.shape[0]):
@@ -64,7 +85,10 @@ def normalise(v, least):
 
 
 def priced(g, s, aim, z):
-    """The unit vector of the priced best response (0 where none pays). Modifies ``z`` (d,)."""
+    """Direction of the priced best response: a unit vector, or 0 where none pays; ``z`` (d,) in place.
+
+    g.price  c in [-1, 1];  s  the leader's regression;  aim  (d,)
+    """
     theta, d, price = s.theta[:, 0], z.shape[0], abs(g.price)
     A = s.P if g.price > 0.0 else s.V
     trace = 0.0
@@ -89,14 +113,17 @@ def priced(g, s, aim, z):
 
 
 def remove(v, along, square):
-    """v minus its part along ``along``, whose squared norm is ``square``. Modifies ``v``."""
+    """Subtract from v (d,), in place, its part along ``along``, whose squared norm is ``square``."""
     share = learners.dot(along, v) / square if square > 0.0 else 0.0
     for i in range(v.shape[0]):
         v[i] -= share * along[i]
 
 
 def aside(theta, z, k, r):
-    """Unit part of axis k orthogonal to theta and to a unit (or zero) z, or 0. Modifies ``r`` (d,)."""
+    """Unit vector along the part of axis k orthogonal to theta and z, 0 if there is none; ``r`` (d,) in place.
+
+    theta  (d,);  z  (d,) a unit vector or 0
+    """
     for i in range(r.shape[0]):
         r[i] = 1.0 if i == k else 0.0
     for _ in range(3):  # theta last: what the leader sees must be a tie to the last digits
@@ -106,7 +133,10 @@ def aside(theta, z, k, r):
 
 
 def patient(g, s, t, aim, z):
-    """The planner's vector of round t (0-based), norm L, or 0 where nothing pays. Modifies ``z`` (d,)."""
+    """The planner's vector of round t (0-based), of norm L, or 0 where nothing pays; ``z`` (d,) in place.
+
+    g  constants of the run: price, turn, haste, period, T, L;  s  the leader's regression;  aim  (d,)
+    """
     priced(g, s, aim, z)
     share = g.turn * (1.0 - t / g.T) ** g.haste
     if share > 0.0:

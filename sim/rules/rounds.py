@@ -165,14 +165,14 @@ def buy(g, s, v, keys, t, w):
     return s
 
 
-def meet(g, process, keys, t, s, p, theta_star, scheduled, w, decide, choose, respond):
-    """Everything of round t before its label: (radius, leader.View, gates.Signal, instant regret). Fills ``w``."""
-    alpha = learners.radius(g, s.psi)
-    gold = present(g, process, keys, t, s, p, alpha, theta_star, scheduled, w, decide, choose, respond)
+def meet(g, keys, t, s, alpha, scheduled, w):
+    """What the leader makes of the shown set in ``w``, and the gate of that: (leader.View, gates.Signal).
+
+    It returns numbers only, and is apart from ``present`` for that: the compiled run then counts no references.
+    """
     pick = leader.pick_against(w.scores, w.payoffs, w.shown)
     v = leader.assess(g, s, w.Phi, w.means, w.shown, pick, alpha, w.z, w.out)
-    x = gates.signal(g, v, t, v.width * v.width, gates.coin(g, keys, t), scheduled, surprise(g, keys, t, w))
-    return alpha, v, x, w.payoffs[gold] - w.payoffs[pick]
+    return v, gates.signal(g, v, t, v.width * v.width, gates.coin(g, keys, t), scheduled, surprise(g, keys, t, w))
 
 
 def meet_class(g, keys, t, alpha, scores, w2, label, scheduled):

@@ -1,17 +1,29 @@
-"""Context processes: where the pool of a round comes from.
+"""Context processes: where the pool of responses of a round comes from.
 
-A process is a table of coordinate scales and a law of its row.  Row c of ``scales`` (C, d) says
-how much energy component c has in each coordinate; the response vectors of a round are
+A process is a table ``scales`` (C, d) of C components, and a law that says which one is active
+in a round.  Row c says how much energy component c has in each coordinate; the N response
+vectors of the round are
+
     phi_k = rho * normalise(scales[c] * u_k),   u_k bell-shaped and independent,
+
 with rho = L/2 under pair feedback (so that differences obey the bound L) and rho = L otherwise.
+
     isotropic   one component, all scales 1
     power_law   one component, scale i^{-exponent/2} at coordinate i = 1..d
-    zipf        C components, one block of coordinates each, drawn with probability ~ 1/rank
+    zipf        C components, one block of coordinates each, component c drawn with chance ~ 1/c
     shift       C components, one block each, visited one after another (disjoint subspaces)
-    free        no pool: the follower draws the vector itself
+    free        no pool: the follower chooses the vector itself
     recorded    features and labels from a file, replayed in a permuted order
-theta* is uniform in direction up to the shape of the bell, with norm S; for the hard instance
-each coordinate is +-Delta with fair signs (theorem 4).
+
+>>> from sim.rules import streams
+>>> p = streams.process("zipf", d=4, exponent=1.0, components=2, leak=0.1)
+>>> p.scales.tolist()  # two domains; a tenth of the scale lies outside a domain's own block
+[[1.0, 1.0, 0.1, 0.1], [0.1, 0.1, 1.0, 1.0]]
+>>> p.cumulative.round(3).tolist()  # the first domain comes twice as often as the second
+[0.667, 1.0]
+
+The true parameter theta* has norm S and the direction of a bell-shaped vector (nearly uniform);
+on the hard instance each coordinate is +-Delta with fair signs (theorem 4).
 """
 
 from typing import NamedTuple
@@ -22,14 +34,19 @@ from sim.rules import codes, draws, learners
 
 
 class Process(NamedTuple):
-    """scales (C, d), cumulative (C,) probabilities of the components."""
+    """A context process: ``scales`` (C, d) and the cumulative chances (C,) of its C components."""
 
     scales: np.ndarray
     cumulative: np.ndarray
 
 
 def process(context: str, d: int, *, exponent: float, components: int, leak: float) -> Process:
-    """Build the table of a context process; ``leak`` is the scale outside a component's block."""
+    """The table of the context process named ``context`` in d dimensions.
+
+    exponent    decay of the scales of power_law
+    components  number of blocks of zipf and shift
+    leak        scale of the coordinates outside a component's own block (zipf and shift)
+    """
     if context in ("zipf", "shift"):
         scales = np.full((components, d), leak)
         for c in range(components):
@@ -43,7 +60,10 @@ def process(context: str, d: int, *, exponent: float, components: int, leak: flo
 
 
 def theta_star(key: np.ndarray, d: int, norm: float, hard_delta: float) -> np.ndarray:
-    """The truth of one replication, shape (d,): norm ``norm``, or signs times ``hard_delta``."""
+    """The true parameter of one replication, (d,), drawn from the sequence ``key`` (2,).
+
+    It has norm ``norm``, or coordinates +-``hard_delta`` where that is above 0 (theorem 4).
+    """
     raw = draws.bits(key, 0, draws.index(d))
     if hard_delta > 0.0:
         return np.where(draws.uniform(raw) < 0.5, -hard_delta, hard_delta)
@@ -52,7 +72,7 @@ def theta_star(key: np.ndarray, d: int, norm: float, hard_delta: float) -> np.nd
 
 
 def component(g, p, key, t):
-    """Index of the component that is active in round t."""
+    """Index in 0..C-1 of the component that is active in round t (0-based) of the process ``p``."""
     C = p.cumulative.shape[0]
     if g.context == codes.SHIFT:
         return min(t * C // g.T, C - 1)
@@ -66,7 +86,12 @@ def component(g, p, key, t):
 
 
 def fill_pool(g, scale, key, t, u, Phi):
-    """Write the pool of round t into Phi (N, d): every row has norm ``g.feature_norm``; u (N d,) is a buffer."""
+    """Write the pool of round t into ``Phi`` (N, d), each row of norm ``g.feature_norm``.
+
+    scale  (d,) row of the active component
+    u      (N d,) buffer
+    Modifies ``Phi`` and ``u``.
+    """
     N, d = Phi.shape
     draws.fill_bell(key, t * N * d, u)
     for k in range(N):
@@ -81,5 +106,5 @@ def fill_pool(g, scale, key, t, u, Phi):
 
 
 def permutation(key: np.ndarray, n: int) -> np.ndarray:
-    """Order in which recorded row numbers 0..n-1 arrive; ties of the keys break by row."""
+    """The order (n,) in which the rows 0..n-1 of a recorded stream arrive; equal keys keep row order."""
     return np.argsort(draws.bits(key, 0, draws.index(n)), kind="stable")

@@ -1,4 +1,4 @@
-"""Parts of one's own: found, checked, played like built-in ones, and blamed by name when they break."""
+"""A user's gates, followers and learners: found, checked, played like built-in ones, blamed by name when they break."""
 
 import importlib.metadata
 import json
@@ -15,8 +15,12 @@ from sim.spec import FollowerSpec, GateSpec, LearnerSpec, RecordSpec, RunSpec, S
 PACED = """
 import math
 MEMORY = 2
+def _factor(x):
+    return 1.0 + x
+def _least_width(purse):  # a function that calls another of the file: both must compile
+    return 0.3 * _factor(purse.memory[0])
 def query(game, purse, signal):
-    return purse.left > 0 and signal.width > 0.3 * (1.0 + purse.memory[0])
+    return purse.left > 0 and signal.width > _least_width(purse)
 def update(game, purse, signal, bought):
     if bought:
         purse.memory[0] += 0.01

@@ -1,10 +1,10 @@
-"""A learner that remembers its answers, so that a run can be taken up where it stopped.
+"""A learner that answers from memory, so that a run can be taken up where it stopped.
 
-``sim.loop`` keeps purse, tally and rows to itself, and it stays as it is: a resumed run plays the
-loop again from round 0, with the journal in the learner's place until the checkpoint's round.  The
-loop asks a learner for scores, a width and psi; given the same floats, the same code takes the same
-decisions, so purse, tally, coins and recorded rows come out to the bit without having been saved.
-No text is encoded and nothing is trained on the way.
+``sim.loop`` keeps what was spent, counted and recorded to itself.  A resumed run therefore plays the
+loop again from round 0, and until the checkpoint's round a ``Replay`` stands in for the learner: it
+gives the remembered scores, widths and psi.  The same floats lead the same code to the same
+decisions, so everything in the loop comes out to the bit without having been saved; no text is
+encoded and nothing is trained on the way.
 """
 
 from collections.abc import Callable
@@ -19,7 +19,7 @@ EMPTY = np.zeros((0, 0))
 
 
 class Resumable(Protocol):
-    """What the journal asks of the learner inside."""
+    """What a replay asks of the learner that it stands in for."""
 
     def predict(self, x: Any) -> tuple[np.ndarray, float]: ...
 
@@ -28,11 +28,11 @@ class Resumable(Protocol):
     def state(self) -> learners.Ridge: ...
 
 
-class Journal:
-    """A ``sim.loop.Learner`` around another: answers from memory before round ``upto``, live from it on.
+class Replay:
+    """A ``sim.loop.Learner`` around another: remembered answers before the restored round, live ones from it on.
 
-    ``before(t)`` is called before every live round: the place for a checkpoint.  told: what every
-    evaluation so far measured.
+    T rounds, K classes.  ``before(t)`` is called before every live round t (0-based) and may write a
+    checkpoint.  told: the numbers that every evaluation so far gave.
     """
 
     def __init__(self, inner: Resumable, T: int, K: int, before: Callable[[int], None]) -> None:

@@ -1,0 +1,26 @@
+"""The examples in docstrings are true, and every rule of the game has one."""
+
+import doctest
+import importlib
+import pkgutil
+
+import pytest
+
+import sim.rules
+
+RULES = sorted(module.name for module in pkgutil.iter_modules(sim.rules.__path__))
+PENDING = {"log"}  # its docstring has no example yet
+
+
+@pytest.mark.parametrize("name", RULES)
+def test_examples_of_a_rule(name):
+    module = importlib.import_module(f"sim.rules.{name}")
+    failed, tried = doctest.testmod(module)
+    assert failed == 0
+    shown = doctest.DocTestParser().get_examples(module.__doc__)
+    assert shown or name in PENDING
+    assert tried >= len(shown)
+
+
+def test_pending_rules_exist():
+    assert set(RULES) >= PENDING
