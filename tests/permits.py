@@ -11,6 +11,16 @@ from pathlib import Path
 
 from sim import engine
 
+HANGS = 600.0  # seconds after which a process or a wait is given up
+
+
+def until(true):
+    """Return when it is; what never is was forgotten, not slow."""
+    deadline = time.monotonic() + HANGS
+    while not true():
+        assert time.monotonic() < deadline, "nothing happens"
+        time.sleep(0.01)
+
 
 class Permits:
     """The folder, as the test sees it."""

@@ -17,7 +17,7 @@ import pandas as pd
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
-from permits import Permits, take
+from permits import HANGS, Permits, take, until
 
 from paper_repro import backend, cells, pipeline, plan, progress
 from paper_repro.jobs import Shard, parse, part
@@ -25,7 +25,6 @@ from theory.studies.study import Study
 
 ROOT = Path(__file__).resolve().parent.parent
 ROOMS = ("sim", "theory", "figures", "paper_repro", "llm")
-HANGS = 600.0  # seconds after which a process or a wait is given up
 PLAYED = ("peek", "worst_found")  # a sweep of 68 configurations, a study of 14 cells
 cluster_only = pytest.mark.skipif(find_spec("distributed") is None, reason="extra cluster is not installed")
 
@@ -128,14 +127,6 @@ def interruptible():
 @pytest.fixture
 def permits(tmp_path):
     return Permits(tmp_path / "permits")
-
-
-def until(true):
-    """Return when it is; what never is was forgotten, not slow."""
-    deadline = time.monotonic() + HANGS
-    while not true():
-        assert time.monotonic() < deadline, "nothing happens"
-        time.sleep(0.01)
 
 
 def finished(out):
