@@ -26,7 +26,12 @@ from theory.studies.study import Study
 ROOT = Path(__file__).resolve().parent.parent
 ROOMS = ("sim", "theory", "figures", "paper_repro", "llm")
 PLAYED = ("peek", "worst_found")  # a sweep of 68 configurations, a study of 14 cells
-cluster_only = pytest.mark.skipif(find_spec("distributed") is None, reason="extra cluster is not installed")
+
+
+def cluster_only(test):
+    """A test that starts a cluster, or asks for one."""
+    absent = find_spec("distributed") is None
+    return pytest.mark.slow(pytest.mark.skipif(absent, reason="extra cluster is not installed")(test))
 
 
 def call(*words, wait=True, **environment):

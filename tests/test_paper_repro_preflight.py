@@ -109,6 +109,7 @@ def flown(tmp_path_factory):
     return folder / "said", done.stdout
 
 
+@pytest.mark.slow
 def test_an_honest_gate_passes_every_honest_check(flown):
     checked = json.loads((flown[0] / "preflight.json").read_text())["checks"]
     honest = [check for check in checked if check["honest"]]
@@ -221,6 +222,7 @@ def test_what_numba_refuses_is_played_plainly_and_said(tmp_path, monkeypatch):
     assert bench.way(plugins.GATE, str(path), False) == (False, "plain loop, because a class is not compiled")
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("kind", new.KINDS)
 def test_a_template_passes_every_honest_check(tmp_path, monkeypatch, kind):
     monkeypatch.chdir(tmp_path)
@@ -268,6 +270,7 @@ def test_wrong_usage_is_exit_code_2(tmp_path, monkeypatch, words, message):
     assert message in done.stderr
 
 
+@pytest.mark.slow
 def test_end_to_end_with_features(flown):
     folder, printed = flown
     assert "fit for a full run" in printed

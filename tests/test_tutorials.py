@@ -21,6 +21,7 @@ def command(line):
     assert invoke(*words, *UNHURRIED.get(words[0], ())).exit_code in (0, 3), line
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("page", ["own_gate", "own_follower_and_learner"])
 def test_tutorial(page, tmp_path, monkeypatch):
     monkeypatch.chdir(tmp_path)
