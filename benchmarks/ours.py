@@ -11,7 +11,7 @@ import harness
 import numba
 import numpy as np
 
-from sim import engine
+from sim import engine, kernels  # noqa: F401 (kernels registers the rules)
 from sim.rules import draws, leader, learners, rounds, streams
 from sim.setup import Setup, build
 from sim.spec import FollowerSpec, GateSpec, LearnerSpec, RecordSpec, RunSpec, StreamSpec

@@ -13,7 +13,7 @@ import logging
 import platform
 import time
 from collections.abc import Callable, Iterator, Sequence
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, Literal
@@ -90,7 +90,8 @@ def connect(place: Where) -> Iterator[Each]:
         _examine(client, place.scheduler)
         yield functools.partial(_each_there, client)
     finally:
-        client.close(timeout=CONNECT)
+        with suppress(TimeoutError):  # a slow farewell must not hide how the work ended
+            client.close(timeout=CONNECT)
 
 
 def _numbered(index: int, function: Callable[..., Any], args: tuple[Any, ...]) -> tuple[int, Any]:

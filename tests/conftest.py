@@ -1,13 +1,20 @@
-"""Shared set-up: a repeatable hypothesis profile and one fixture that compiles the kernels."""
+"""Shared set-up: linear algebra on one thread, a repeatable hypothesis profile, a fixture that compiles the kernels."""
 
+import os
 from importlib.util import find_spec
+
+os.environ.setdefault("OMP_NUM_THREADS", "1")  # threads that wait for each other burn a machine that has other work
 
 import pytest
 from hypothesis import HealthCheck, settings
+from threadpoolctl import threadpool_limits
+from typer.testing import CliRunner
 
+from paper_repro import cli
 from sim import engine
 from sim.spec import FollowerSpec, GateSpec, LearnerSpec, RecordSpec, RunSpec, StreamSpec
 
+threadpool_limits(1)  # of libraries that a plugin of pytest loaded before
 settings.register_profile(
     "repeatable",
     deadline=None,
@@ -32,6 +39,14 @@ def compiled():
     engine.play(RunSpec(T=4))
     engine.play(digits_spec("always", T=4))
     return engine.play
+
+
+def invoke(*words):
+    """The command line in this process: ``exit_code``, ``stdout``, ``stderr``; an exception that it lets out is raised.
+
+    A process of its own costs seconds of imports; it is for what only a process has (signals, warnings, the shell).
+    """
+    return CliRunner().invoke(cli.app, words, prog_name="paper-repro", catch_exceptions=False)
 
 
 def digits_spec(gate, T=40, **kwargs):

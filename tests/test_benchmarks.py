@@ -131,6 +131,7 @@ def test_the_arrays_play_the_games_that_the_rules_play(compiled):
         np.testing.assert_allclose(rivals.torch_batch(X, Y)[0].numpy(), theta, rtol=1e-9)
 
 
+@pytest.mark.slow
 def test_scaling_writes_exponents(compiled, tmp_path):
     run("scaling", out=tmp_path)
     rows = read(tmp_path / "scaling.csv")
@@ -148,6 +149,7 @@ def test_the_exponent_of_a_power_law_is_found(compiled):
     assert slope == pytest.approx(2.0, abs=0.01)
 
 
+@pytest.mark.slow
 def test_cold_start_sees_edits_of_the_rules(compiled, tmp_path):
     run("cold_start", out=tmp_path)
     assert list(read(tmp_path / "cold_start.csv")[0])[:5] == ["what", "seconds", "min", "max", "heavy_modules"]
@@ -156,6 +158,7 @@ def test_cold_start_sees_edits_of_the_rules(compiled, tmp_path):
     assert goals["an edit of any compiled file changes the digest"] == "met"
 
 
+@pytest.mark.slow
 def test_profile_of_a_tier_adds_up(compiled, tmp_path):
     printed = run("profile_tier", out=tmp_path)
     rows = read(tmp_path / "profile.csv")

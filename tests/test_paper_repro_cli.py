@@ -5,20 +5,21 @@ import os
 import signal
 import subprocess
 import sys
-import time
 from pathlib import Path
 
 import pandas as pd
 import pytest
+from conftest import invoke
+from permits import Permits, until
+
+from paper_repro import falsify
 
 ROOT = Path(__file__).resolve().parent.parent
 
 
-def call(*words, timeout=240):
+def call(*words):
     """Run the command line in a process of its own; returns the completed process."""
-    return subprocess.run(
-        [sys.executable, "-m", "paper_repro", *words], cwd=ROOT, capture_output=True, text=True, timeout=timeout
-    )
+    return subprocess.run([sys.executable, "-m", "paper_repro", *words], cwd=ROOT, capture_output=True, text=True)
 
 
 def digest(folder: Path) -> dict[str, str]:
@@ -35,26 +36,26 @@ def test_module_and_console_script_are_the_same():
 
 
 def test_list_names_everything():
-    out = call("list").stdout
+    out = invoke("list").stdout
     for word in ("sweep  horizon", "claim  B9b", "figure f9_ledger", "llf_self_paced", "evader"):
         assert word in out
 
 
 def test_doctor(tmp_path):
-    done = call("doctor", "--out", str(tmp_path))
-    assert done.returncode == 0
+    done = invoke("doctor", "--out", str(tmp_path))
+    assert done.exit_code == 0
     assert "no problems" in done.stdout
 
 
 def test_dry_run_prints_cost_and_plays_nothing(tmp_path):
-    done = call("run", "--tier", "paper", "--dry-run", "--out", str(tmp_path))
-    assert done.returncode == 0
+    done = invoke("run", "--tier", "paper", "--dry-run", "--out", str(tmp_path))
+    assert done.exit_code == 0
     assert "minutes on" in done.stdout
     assert not list(tmp_path.rglob("*.npy"))
 
 
 def test_run_one_control_end_to_end(tmp_path):
-    """A control that FAILs as it should: exit code 0, report, table, provenance, cache."""
+    """A control that FAILs as it should, in a process: exit code 0, report, table, provenance, cache."""
     done = call("run", "--tier", "smoke", "--only", "B14a", "--out", str(tmp_path), "--jobs", "1")
     assert done.returncode == 0, done.stderr
     assert "B14a  FAIL" in done.stdout
@@ -68,40 +69,40 @@ def test_run_one_control_end_to_end(tmp_path):
         assert word in html
     assert "B14a" in (tmp_path / "report-B14a.md").read_text()
     assert "numpy" in (tmp_path / "provenance.json").read_text()
-    again = call("run", "--tier", "smoke", "--only", "B14a", "--out", str(tmp_path), "--dry-run")
+    again = invoke("run", "--tier", "smoke", "--only", "B14a", "--out", str(tmp_path), "--dry-run")
     assert "4 cached" in again.stdout
 
 
-def test_threads_do_not_change_a_byte(tmp_path):
+def test_threads_do_not_change_a_byte(compiled, tmp_path):
     for jobs in ("1", "2"):
-        done = call("sweep", "--tier", "smoke", "--only", "peek", "--jobs", jobs, "--out", str(tmp_path / jobs))
-        assert done.returncode == 0, done.stderr
+        done = invoke("sweep", "--tier", "smoke", "--only", "peek", "--jobs", jobs, "--out", str(tmp_path / jobs))
+        assert done.exit_code == 0, done.stderr
     assert digest(tmp_path / "1" / "tables") == digest(tmp_path / "2" / "tables")
 
 
-def test_kill_and_resume_gives_the_same_table(tmp_path):
-    """kill -9 in the middle loses nothing finished, and the continued run ends with the same bytes."""
+def test_kill_and_resume_gives_the_same_table(compiled, tmp_path):
+    """kill -9 while a run is under way loses nothing finished; the continued run ends with the same bytes."""
     words = ["sweep", "--tier", "smoke", "--only", "hard", "--jobs", "1"]
-    assert call(*words, "--out", str(tmp_path / "whole")).returncode == 0
-    cut = tmp_path / "cut"
-    running = subprocess.Popen(
-        [sys.executable, "-m", "paper_repro", *words, "--out", str(cut)], cwd=ROOT, stdout=subprocess.DEVNULL
-    )
-    deadline = time.monotonic() + 120
-    while len(list(cut.rglob("*.json"))) < 5 and time.monotonic() < deadline and running.poll() is None:
-        time.sleep(0.01)
+    assert invoke(*words, "--out", str(tmp_path / "whole")).exit_code == 0
+    cut, permits = tmp_path / "cut", Permits(tmp_path / "permits")
+    permits.give(5)
+    program = [sys.executable, str(ROOT / "tests" / "permits.py"), *words, "--out", str(cut)]
+    environment = os.environ | dict(PYTHONPATH=str(ROOT)) | permits.environment
+    running = subprocess.Popen(program, cwd=ROOT, stdout=subprocess.DEVNULL, env=environment)
+    until(lambda: len(list(cut.rglob("*.json"))) == 5 or running.poll() is not None)
     os.kill(running.pid, signal.SIGKILL)
     running.wait()
     finished = {p: p.stat().st_mtime_ns for p in cut.rglob("*.json")}
-    assert len(finished) >= 5
-    assert call(*words, "--out", str(cut)).returncode == 0
+    assert len(finished) == 5 < len(list((tmp_path / "whole").rglob("*.json")))
+    assert invoke(*words, "--out", str(cut)).exit_code == 0
     assert all(p.stat().st_mtime_ns == t for p, t in finished.items())
     assert digest(cut / "tables") == digest(tmp_path / "whole" / "tables")
 
 
-def test_a_damaged_cache_file_is_recomputed_with_a_warning(tmp_path):
+def test_a_damaged_cache_file_is_recomputed_with_a_warning(compiled, tmp_path):
+    """The second call is a process, because what becomes of its warnings is seen."""
     words = ["sweep", "--tier", "smoke", "--only", "controls", "--out", str(tmp_path)]
-    assert call(*words).returncode == 0
+    assert invoke(*words).exit_code == 0
     before = digest(tmp_path / "tables")
     victim = next(tmp_path.rglob("*.npy"))
     victim.write_bytes(victim.read_bytes()[:-1])
@@ -110,18 +111,18 @@ def test_a_damaged_cache_file_is_recomputed_with_a_warning(tmp_path):
     assert digest(tmp_path / "tables") == before
 
 
-def test_results_of_another_code_version_are_announced(tmp_path):
+def test_results_of_another_code_version_are_announced(compiled, tmp_path):
     (tmp_path / "cache" / "abcdefabcdef").mkdir(parents=True)
     (tmp_path / "cache" / "abcdefabcdef" / "x.npy").write_bytes(b"")
-    done = call("sweep", "--tier", "smoke", "--only", "controls", "--out", str(tmp_path))
+    done = invoke("sweep", "--tier", "smoke", "--only", "controls", "--out", str(tmp_path))
     assert "1 results of code version abcdefabcdef" in done.stdout
 
 
-def test_own_configuration(tmp_path):
+def test_own_configuration(compiled, tmp_path):
     config = tmp_path / "mine.toml"
     config.write_text('T = 50\nbeta = 0.2\n[gate]\nkind = "llf_paced"\n')
-    done = call("sweep", "--config", str(config), "--out", str(tmp_path))
-    assert done.returncode == 0, done.stderr
+    done = invoke("sweep", "--config", str(config), "--out", str(tmp_path))
+    assert done.exit_code == 0, done.stderr
     assert "labels" in done.stdout
     assert pd.read_parquet(tmp_path / "mine.parquet")["gate"].unique().tolist() == ["llf_paced"]
 
@@ -143,9 +144,20 @@ def test_own_configuration(tmp_path):
     ],
 )
 def test_wrong_usage_is_exit_code_2(words, message):
-    done = call(*words)
-    assert done.returncode == 2
+    assert_refused(invoke(*words), message)
+
+
+def assert_refused(done, message):
+    """Exit code 2 and one message; ``invoke`` would have raised anything else."""
+    assert done.exit_code == 2
     assert message in done.stderr
+    assert "Traceback" not in done.stderr
+
+
+def test_wrong_usage_of_a_process_is_exit_code_2():
+    done = call("run", "--only", "horizn")
+    assert done.returncode == 2
+    assert "nearest: 'horizon'" in done.stderr
     assert "Traceback" not in done.stderr
 
 
@@ -167,22 +179,22 @@ def test_wrong_usage_is_exit_code_2(words, message):
 def test_wrong_configuration_is_explained(tmp_path, text, message):
     config = tmp_path / "bad.toml"
     config.write_text(text)
-    done = call("sweep", "--config", str(config), "--out", str(tmp_path))
-    assert done.returncode == 2
-    assert message in done.stderr
-    assert "Traceback" not in done.stderr
+    assert_refused(invoke("sweep", "--config", str(config), "--out", str(tmp_path)), message)
 
 
-def test_falsify_saves_a_replayable_instance(tmp_path):
-    done = call("falsify", "--claim", "B7", "--minutes", "0.03", "--out", str(tmp_path))
-    assert done.returncode == 0, done.stderr
+def test_falsify_saves_a_replayable_instance(compiled, tmp_path, monkeypatch):
+    """The search ends after some instances and not after some time: it finds one on any machine."""
+    monkeypatch.setattr(falsify, "UNLIMITED", 40)
+    monkeypatch.setattr(falsify, "SIMPLIFY", 20)
+    done = invoke("falsify", "--claim", "B7", "--minutes", "600", "--out", str(tmp_path))
+    assert done.exit_code == 0, done.stderr
     assert "measured/bound 0." in done.stdout
     assert (tmp_path / "falsify" / "B7.json").is_file()
 
 
 def test_falsify_names_the_valid_claims(tmp_path):
-    done = call("falsify", "--claim", "B99", "--out", str(tmp_path))
-    assert done.returncode == 2
+    done = invoke("falsify", "--claim", "B99", "--out", str(tmp_path))
+    assert done.exit_code == 2
     assert "valid: B2" in done.stderr
 
 

@@ -7,11 +7,12 @@ from dataclasses import replace
 import numpy as np
 import pandas as pd
 import pytest
+from conftest import invoke
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from figures import preflight as picture
-from paper_repro import cli, new
+from paper_repro import new
 from paper_repro.preflight import battery as preflight
 from paper_repro.preflight import bench, checks, search
 from paper_repro.preflight import follower as followers
@@ -20,7 +21,7 @@ from paper_repro.preflight import page as preflight_page
 from paper_repro.preflight.interface import interface
 from paper_repro.preflight.outcome import SKIPPED, Check, Outcome
 from paper_repro.preflight.size import FULL, PLAIN, QUICK, fitting, smaller
-from sim import plugins
+from sim import kernels, plugins
 from theory.judges import plugin as judges
 from theory.ledger import FAIL, INCONCLUSIVE, PASS, VACUOUS
 
@@ -70,24 +71,65 @@ class Gate:
 """
 NEVER = "def query(game, purse, signal):\n    return False\n"
 IDS = [check.id for check in preflight.GATE]
+HOURS = 600.0  # minutes for a preflight: no clock decides a test
 
 
-def made(tmp_path, text, kind=plugins.GATE, name="mine", **more):
-    """A quick bench in the plain loop on a file."""
-    path = tmp_path / f"{name}.py"
+@pytest.fixture(autouse=True)
+def counted(monkeypatch):
+    """Searches end after so many instances and not after seconds, so that they find the same on any machine."""
+    monkeypatch.setattr(search, "MANY", 40)
+    monkeypatch.setattr(search, "longest", lambda b: 60)
+
+
+def made(folder, text, kind=plugins.GATE, name="mine"):
+    """A quick bench in the plain loop on a file, which no clock stops or shrinks."""
+    path = folder / f"{name}.py"
     path.write_text(text)
-    return preflight.prepare(str(path), kind, quick=True, plain=True, **more)
+    return unhurried(preflight.prepare(str(path), kind, quick=True, plain=True, minutes=HOURS))
 
 
-@pytest.mark.parametrize("text", [HONEST, NEVER + TALKS.format("")], ids=["honest", "never"])
-def test_an_honest_gate_passes_every_honest_check(tmp_path, text):
-    b = made(tmp_path, text)
-    for check in (interface, checks.budget, checks.peeking, checks.latency, checks.resume, checks.determinism):
-        assert check(b).verdict in (PASS, VACUOUS, SKIPPED), check
+def unhurried(b):
+    """The bench with a clock that never rings; what a round costs here decides nothing."""
+    return replace(b, size=replace(b.size, search=60.0 * HOURS), cost=100.0)
 
 
-def test_a_gate_that_never_buys_is_said_and_not_unfit(tmp_path):
-    b = made(tmp_path, NEVER)
+@pytest.fixture(scope="module")
+def flown(tmp_path_factory):
+    """A whole preflight of the honest gate, by the command line, on features too: (folder, what was printed)."""
+    folder = tmp_path_factory.mktemp("flown")
+    (folder / "mine.py").write_text(HONEST)
+    rng = np.random.default_rng(3)
+    y = rng.integers(0, 3, 60)
+    frame = pd.DataFrame(rng.standard_normal((60, 4)) + 2.0 * np.eye(4)[y], columns=list("abcd")).assign(label=y)
+    frame.to_parquet(folder / "features.parquet")
+    options = ("--quick", "--plain", "--jobs", "1", "--minutes", str(HOURS))
+    files = ("--features", str(folder / "features.parquet"), "--out", str(folder / "said"))
+    done = invoke("preflight", str(folder / "mine.py"), *options, *files)
+    assert done.exit_code == 0, done.output
+    return folder / "said", done.stdout
+
+
+@pytest.mark.slow
+def test_an_honest_gate_passes_every_honest_check(flown):
+    checked = json.loads((flown[0] / "preflight.json").read_text())["checks"]
+    honest = [check for check in checked if check["honest"]]
+    assert {"interface", "budget", "peeking", "latency", "resume", "determinism"} <= {c["id"] for c in honest}
+    assert not [c for c in honest if c["verdict"] not in (PASS, VACUOUS, SKIPPED)]
+
+
+@pytest.fixture(scope="module")
+def silent(tmp_path_factory):
+    """The bench of a gate that never buys and claims that a round costs at most the latency of the signal."""
+    return made(tmp_path_factory.mktemp("silent"), NEVER + TALKS.format(""))
+
+
+def test_a_gate_that_never_buys_passes_every_honest_check(silent):
+    for check in (interface, checks.latency, checks.resume, checks.determinism):
+        assert check(silent).verdict in (PASS, VACUOUS, SKIPPED), check
+
+
+def test_a_gate_that_never_buys_is_said_and_not_unfit(silent):
+    b = silent
     assert checks.budget(b).verdict == checks.peeking(b).verdict == VACUOUS
     said = checks.idle(b)
     assert said.verdict == FAIL and said.message.startswith("never buys a label anywhere")
@@ -168,27 +210,30 @@ def test_a_state_that_forgets_is_caught_and_a_missing_one_is_said(tmp_path):
     assert said.verdict == SKIPPED and "add state() and restore(dict)" in said.message
 
 
-def test_what_numba_refuses_is_played_plainly_and_said(tmp_path):
-    """The one test that compiles."""
+def test_what_numba_refuses_is_played_plainly_and_said(tmp_path, monkeypatch):
+    """Numba is not asked here: what it really says is read where ``engine`` is tested (test_sim_own)."""
     path = tmp_path / "mine.py"
-    path.write_text("import json\n" + HONEST.replace("> 0.2", "> 0.2 and bool(json.dumps({'a': 1}))"))
-    compiled, how = bench.way(plugins.GATE, str(path), False)
-    assert not compiled and how.startswith("plain loop, because Numba refuses it")
+    path.write_text(HONEST)
+    with monkeypatch.context() as planted:
+        planted.setattr(kernels, "refusal", lambda run, args: "Use of unsupported module json")
+        compiled, how = bench.way(plugins.GATE, str(path), False)
+    assert not compiled and how == "plain loop, because Numba refuses it: Use of unsupported module json"
     path.write_text(FORGETFUL)
     assert bench.way(plugins.GATE, str(path), False) == (False, "plain loop, because a class is not compiled")
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("kind", new.KINDS)
 def test_a_template_passes_every_honest_check(tmp_path, monkeypatch, kind):
     monkeypatch.chdir(tmp_path)
     path = new.write(kind, "mine")
-    report = preflight.fly(preflight.prepare(str(path), kind, quick=True, plain=True))
+    report = preflight.fly(unhurried(preflight.prepare(str(path), kind, quick=True, plain=True, minutes=HOURS)))
     honest = {a.check.id: a.outcome for a in report.answers if a.check.honest}
     assert not [i for i, o in honest.items() if o.verdict not in (PASS, VACUOUS, SKIPPED)], honest
     assert report.code == 0
 
 
-def test_new_refuses_what_it_cannot_write(tmp_path, monkeypatch, capsys):
+def test_new_refuses_what_it_cannot_write(tmp_path, monkeypatch):
     monkeypatch.chdir(tmp_path)
     (tmp_path / "mine.py").write_text("x = 1")
     with pytest.raises(ValueError, match="exists already and is not overwritten"):
@@ -196,15 +241,9 @@ def test_new_refuses_what_it_cannot_write(tmp_path, monkeypatch, capsys):
     assert (tmp_path / "mine.py").read_text() == "x = 1"
     for kind, name, message in (("gate", "my-gate", "Python identifier"), ("gate", "class", "Python identifier"),
                                 ("door", "mine", "valid: gate, follower, learner")):  # fmt: skip
-        assert run("new", kind, name) == 2
-        assert message in capsys.readouterr().err
-
-
-def run(*words):
-    """Exit code of a command."""
-    with pytest.raises(SystemExit) as done:
-        cli.app(words, prog_name="paper-repro")
-    return done.value.code
+        done = invoke("new", kind, name)
+        assert done.exit_code == 2
+        assert message in done.stderr
 
 
 @pytest.mark.parametrize(
@@ -220,31 +259,27 @@ def run(*words):
         (("gate.py", "--minutes", "0", "--out", "o"), "minutes = 0 is not allowed"),
     ],
 )
-def test_wrong_usage_is_exit_code_2(tmp_path, monkeypatch, capsys, words, message):
+def test_wrong_usage_is_exit_code_2(tmp_path, monkeypatch, words, message):
     monkeypatch.chdir(tmp_path)
     (tmp_path / "both.py").write_text(HONEST + "class Learner: pass\n")
     (tmp_path / "empty.py").write_text("x = 1")
     (tmp_path / "gate.py").write_text(HONEST)
     (tmp_path / "goes.py").write_text("def respond(game, t, theta_hat, P, theta_star, z): z[0] = game.L\n")
-    assert run("preflight", *words) == 2
-    assert message in capsys.readouterr().err
+    done = invoke("preflight", *words)
+    assert done.exit_code == 2
+    assert message in done.stderr
 
 
-def test_end_to_end_with_features(tmp_path, monkeypatch, capsys):
-    monkeypatch.chdir(tmp_path)
-    (tmp_path / "mine.py").write_text(HONEST)
-    rng = np.random.default_rng(3)
-    y = rng.integers(0, 3, 60)
-    frame = pd.DataFrame(rng.standard_normal((60, 4)) + 2.0 * np.eye(4)[y], columns=list("abcd")).assign(label=y)
-    frame.to_parquet("features.parquet")
-    assert run("preflight", "mine.py", "--quick", "--plain", "--features", "features.parquet", "--out", "said") == 0
-    assert "fit for a full run" in capsys.readouterr().out
-    said = json.loads((tmp_path / "said" / "preflight.json").read_text())
+@pytest.mark.slow
+def test_end_to_end_with_features(flown):
+    folder, printed = flown
+    assert "fit for a full run" in printed
+    said = json.loads((folder / "preflight.json").read_text())
     assert [c["id"] for c in said["checks"]] == IDS
     assert said["fit"] and said["schema"] == 1 and said["name"] == "mine" and len(said["sha256"]) == 64
     assert {c["verdict"] for c in said["checks"]} <= {PASS, FAIL, INCONCLUSIVE, VACUOUS, SKIPPED}
     assert next(c for c in said["checks"] if c["id"] == "features")["verdict"] != SKIPPED
-    page = (tmp_path / "said" / "preflight.html").read_text()
+    page = (folder / "preflight.html").read_text()
     for words in ("Fit for a full run", "Rank table", "At equal labels", "Replay: features", "data:image/png;base64"):
         assert words in page
     assert "http://" not in page and "https://" not in page

@@ -128,6 +128,7 @@ def test_a_class_and_functions_of_one_rule_decide_alike(source, stream, follower
     assert a[0, -1, 5] <= 10 and (follower == "evader" or a[0, -1, 5] > 0)
 
 
+@pytest.mark.slow
 def test_compiled_and_plain_play_the_same_run(source):
     spec = game(mine(source(PACED)), FREE, "evader")
     np.testing.assert_array_equal(rows(spec, True), rows(spec, False))
