@@ -1,6 +1,7 @@
 """What should be true of the game, and how it is judged.
 
     bounds        one pure function a theorem: statement, assumptions, source
+    expected      bounds in expectation: the queried clock, a coin's guarantee, what a threshold costs
     stats         intervals: exact binomial, Student, bootstrap over replications
     ledger        Claim, Finding, Verdict; verdicts on the pooled tables and on every seed set
     inequalities  the deterministic claims that are both judged and searched: measured, bound, trivial bound
