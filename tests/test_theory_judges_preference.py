@@ -248,6 +248,8 @@ def test_the_contrast_tells_its_widest_miss():
     found = BY_ID["S2b"].judge(targets((0.1, 0.5, 0.2, 1.0), (0.1, 0.9, 0.2, 1.0), (0.5, 0.4, 0.3, 1.0)), LEVEL)
     assert "widest miss: k, seed 4, target 7: delta 0.9, eps 0.1, DPO 0.2, SGPO 1. " in found.detail
     assert found.detail.endswith("SGPO's part held in 1 of 1 targets inside its ball")
+    small = BY_ID["S2b"].judge(targets((0.1, 0.5, 0.2, 1.0), (0.1, 0.5, 0.3, 1.0)), LEVEL).detail
+    assert "widest miss: k, seed 3" in small
     assert "widest" not in BY_ID["S2b"].judge(targets((0.5, 0.5, 0.0, 1.0)), LEVEL).detail
 
 
