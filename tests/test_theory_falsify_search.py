@@ -170,6 +170,10 @@ def test_moves_of_a_planner_boldest_first():
         ("learner", "sigma", 0.0), ("learner", "lam", 1.0), ("learner", "delta", 0.05), ("follower", "tremble", 0.001),
     ):  # fmt: skip
         assert wanted in fields
+    listed = [(n, v) for part, n, v in fields if part == "follower" and n in ("price", "turn", "haste")]
+    assert [x for x in listed if x[0] == "price"][-5:] == [("price", v) for v in (0.0, 1.0, -1.0, 0.1, 0.12)]
+    assert [x for x in listed if x[0] == "turn"][-2:] == [("turn", 0.0), ("turn", 1.0)]
+    assert [x for x in listed if x[0] == "haste"][-2:] == [("haste", 1.0), ("haste", 0.0)]
     assert moves[-1] == {"": dict(seed=2)} and {"": dict(seed=0)} in moves
 
 

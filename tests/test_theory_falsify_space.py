@@ -82,6 +82,7 @@ def test_the_middle_of_the_box():
 
 
 def test_the_first_tenth_of_an_axis_is_its_end():
+    assert spec(follower=0.0, lam=0.95).learner.lam == float(f"{100 ** (0.85 / 0.9):.3g}") == 77.4
     assert spec(follower=0.0, lam=0.1).learner.lam == 1.0 and spec(follower=0.0, lam=0.11).learner.lam > 1.0
     assert spec(follower=0.0, sigma=0.1).learner.sigma == 0.0 and spec(follower=0.0, sigma=0.2).learner.sigma > 0.0
     assert spec(follower=0.0, leak=0.1).stream.leak == 0.0 and spec(follower=0.0, leak=0.12).stream.leak > 0.0

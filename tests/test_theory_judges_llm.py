@@ -122,6 +122,13 @@ def test_frozen_runs_of_each_sets_longest_horizon():
     assert claims.frozen(dict(llm_runs=table)).index.tolist() == [1, 2]
 
 
+def test_labels_are_saved_on_independent_streams_only():
+    """On drifting streams, where the gates lose, the claim says nothing."""
+    good, bad = (curve(dict(llf_self_paced=g, llf_regret=g)) for g in (0.02, -0.02))
+    parts = [runs(good, FLAT.get, streams=("iid",)), runs(bad, FLAT.get, streams=("drift",))]
+    assert claims.saves(dict(llm_runs=pd.concat(parts)), LEVEL).outcome == PASS
+
+
 def test_labels_of_random_are_interpolated_and_clipped():
     own = made(labels=[1000, 0, 100], **{claims.HEAD: [0.7, 0.1, 0.5]})
     assert claims.labels_of_random(own, 0.6) == pytest.approx(100 * 10**0.5)
@@ -184,7 +191,8 @@ def test_mistakes_are_paired_and_the_best_rival_counts():
     found = claims.fewest_mistakes("iid")(dict(llm_runs=table), LEVEL)
     assert (found.measured, found.n, found.outcome) == (pytest.approx(2.0), 1, FAIL)
     assert found.detail.startswith("worst: a B=100: llf_self_paced/margin.")
-    assert np.isnan(claims.paired_ratio(table, "llf_self_paced", "width", LEVEL)[0])
+    missing = claims.paired_ratio(table, "llf_self_paced", "width", LEVEL)
+    assert np.isnan(missing[0]) and missing[1:] == (-np.inf, np.inf)
     apart = table[(table["gate"] == "random") ^ (table["replication"] == 0)]
     assert claims.paired_ratio(apart[apart["gate"] != "margin"], "llf_self_paced", "random", LEVEL)[1:] == (
         -np.inf,

@@ -50,6 +50,9 @@ def test_the_fit_uses_the_last_five_octaves():
     found = rate.horizon_slopes(horizon(0.7), LEVEL)
     assert [(f, d, c[0]) for f, d, c in found] == [("ball", 4, "ball, d=4"), ("ball", 8, "ball, d=8")]
     assert all(c[1:] == pytest.approx((0.7, 0.7, 0.7)) for _, _, c in found)
+    bent = horizon(0.7)
+    bent.loc[bent["t"] == 64, "regret"] *= 2.0  # T / 2^5, the first record of the fit
+    assert rate.horizon_slopes(bent, LEVEL)[0][2][1] < 0.65
 
 
 def test_the_level_is_shared_over_cells():
@@ -146,6 +149,11 @@ def test_the_mean_is_below_the_ceiling_in_every_cell():
     assert found.detail.startswith("worst: ball, d=2. ball, d=2 1 [1, 1]; ")
     assert found.detail.endswith("0.5 [0.5, 0.5]")
     assert rate.below_ceiling({"nonmyopic": table.assign(regret=1.001 * table["regret"])}, LEVEL).outcome == FAIL
+    open_ = table[table["d"] == 4]
+    wild = open_["follower"] == "ball"
+    open_ = open_.assign(regret=open_["regret"].where(~wild, 4.0 * (0.2 + open_["replication"] % 2)))
+    text = rate.below_ceiling({"nonmyopic": open_}, LEVEL).detail
+    assert text.index("; patient, d=4") > text.index(". ball, d=4")  # by the mean
     few = table[(table["d"] == 2) & (table["follower"] == "ball")].iloc[:2].assign(regret=[1.0, 2.0])
     found = rate.below_ceiling(
         {"nonmyopic": pd.concat([few, table[(table["d"] > 2) & (table["follower"] == "patient")]])}, LEVEL
@@ -200,6 +208,9 @@ def test_the_beta_free_form_is_decided_by_the_best_gate():
     better = pd.concat([witness(stated * 2), witness(stated / 2, gates=("llf_paced",))])
     found = rate.stated_free({"witness": better}, LEVEL)
     assert (found.outcome, found.measured, found.n) == (PASS, pytest.approx(stated / 2), 2)
+    wild = witness([stated * x for x in (0.0, 1.8) * 3], gates=("wild",))
+    both = rate.stated_free({"witness": pd.concat([wild, witness(stated * 0.8)])}, LEVEL)
+    assert both.measured == pytest.approx(0.8 * stated)  # the best gate by its mean
     apart = witness([stated * x for x in (0.5, 1.5, 0.5, 1.5, 0.5, 1.5)])
     found = rate.stated_free({"witness": apart}, LEVEL)
     assert found.outcome == INCONCLUSIVE

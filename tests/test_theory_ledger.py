@@ -34,6 +34,7 @@ def test_within_refuses_nan():
 
 
 def test_within_allows_rounding_and_no_more():
+    assert ledger.ROUNDING == 1e-9
     for bound in (0.0, 1.0, -3.0, 1e6):
         slack = ledger.ROUNDING * (1.0 + abs(bound))
         assert within(series(bound + 0.99 * slack), bound, np.inf, "").outcome == PASS
@@ -78,6 +79,8 @@ def test_all_of_at_its_edges():
     assert all_of(two, 1.0, "below").measured == 4.0  # surely above counts before far above
     up = [("far", -9.0, -20.0, 0.5), ("bad", -3.0, -4.0, -2.0), ("worse", -4.0, -5.0, -3.0)]
     assert all_of(up, -1.0, "above").measured == -4.0
+    wide = [("wide", 0.7, 0.1, 1.2), ("narrow", 0.6, 0.5, 0.65)]
+    assert all_of(wide, 1.0, "below").measured == 0.7  # by the estimate, not by an end of the interval
     many = all_of([(f"c{i}", 0.5, 0.4, 0.6) for i in range(13)], 1.0, "below")
     assert many.detail.startswith("worst: c0. c0 0.5 [0.4, 0.6]; ")
     assert "c11 " in many.detail and "c12" not in many.detail

@@ -24,6 +24,7 @@ def test_the_hard_instances_bounds_are_drawn_once_a_budget():
     grid = dict(T=100, t=100, sigma=1.0)
     table = pd.concat([rows(3, B=[60, 30, 30], beta=[0.6, 0.3, 0.3], **grid), rows(t=50, T=100, B=9)])
     found = overlay.hard(table)
+    assert list(found.columns[: len(overlay.GRID)]) == overlay.GRID and len(found.columns) == len(overlay.GRID) + 5
     assert found["B"].tolist() == [30, 60] and list(found.index) == [0, 1]
     for i, B in enumerate((30, 60)):
         info, top = math.log1p(B), math.log1p(100)

@@ -5,7 +5,7 @@ replication) share prompts and noise, so differences are paired, and whatever is
 resampled by (seed, replication), never by run.  Derived here; the intervals are ``theory.stats``'s.
 """
 
-from functools import lru_cache
+from functools import cache
 
 import numpy as np
 import pandas as pd
@@ -23,7 +23,7 @@ NAN = float("nan")
 RARE, POWER = 0.1, 0.999  # a true share of RARE times the promise is to be decided with probability POWER
 
 
-@lru_cache(maxsize=64)
+@cache
 def enough(share: float, level: float) -> int:
     """Runs after which an exact interval of error ``level`` lies below ``share`` with probability POWER, if the true
     share of failures is RARE * share (a multiple of 10)."""

@@ -117,7 +117,7 @@ def exponent(regime: str, band: tuple[float, float], small: bool = True) -> Call
         outcome = inside(found, *band)
         other = slopes(table, regime, "matched", small, level)
         where = f"delta <= {SMALL}" if small else f"delta >= {LARGE}"
-        _, mean, low, high = found[0]
+        ((_, mean, low, high),) = found
         note = f"{regime}, {where}: DPO {mean:.3f} [{low:.3f}, {high:.3f}], "
         note += f"SGPO with eps = delta {other[0]:.3f} [{other[1]:.3f}, {other[2]:.3f}]"
         return Finding(mean, sum(band) / 2, outcome, low, high, len(regret_curves(table, regime, "dpo")[1]), note)
