@@ -154,6 +154,7 @@ def patient():
 
 
 def test_moves_of_a_planner_boldest_first():
+    assert dict(M=1, price=0.0, turn=0.0, haste=1.0, period=1, exact=False) == search.PLAIN
     moves = list(search._moves(patient()))
     assert moves[0] == {"": dict(T=1, B=1)} and {"": dict(T=4, B=2)} in moves and {"": dict(T=6, B=3)} in moves
     assert {"": dict(T=2, B=2)} in moves and {"": dict(T=6, B=4)} in moves and {"": dict(B=3)} in moves

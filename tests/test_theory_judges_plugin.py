@@ -94,6 +94,8 @@ def test_differences_are_paired_and_share_the_level():
     assert found[["arena", "rival"]].to_numpy().tolist() == [["x", "a"], ["x", "b"], ["y", "a"], ["y", "b"]]
     want = stats.student([-1.0, -1.1, -1.2, -1.3], LEVEL / 4)
     assert found.iloc[1][["mean", "low", "high", "n"]].tolist() == pytest.approx([*want, 4])
+    two = plugin.differences(pd.concat([contest(1.0, ("x",)), contest(3.0, ("y",))]), "own", "regret", LEVEL)
+    assert two["mean"].tolist() == pytest.approx([-2.3, -1.15, -6.9, -3.45])
     assert plugin.differences(contest()[lambda t: t["gate"] == "own"], "own", "regret", LEVEL).empty
 
 

@@ -45,7 +45,7 @@ def test_certificates_pass_fail_and_are_missed(id, checks):
 
 
 def line(policy_gap=1e-9, value_gap=1e-9, window=1e8):
-    return pd.DataFrame([dict(seed=0, window=window, policy_gap=policy_gap, value_gap=value_gap)] * 4)
+    return pd.DataFrame(dict(seed=[0] * 4, window=window, policy_gap=policy_gap, value_gap=value_gap))
 
 
 def test_same_maximisers_only_counts_long_windows():
@@ -222,6 +222,8 @@ def test_certificates_and_policies_agree_to_a_millionth(error, expected):
 def test_a_window_of_ten_million_nats_is_long():
     assert outcome("S2a", preference_line=line(window=1e7)) == PASS
     assert outcome("S2a", preference_line=line(window=9.9e6)) == INCONCLUSIVE
+    apart = BY_ID["S2a"].judge({"preference_line": line(policy_gap=[1e-9, 4e-9, 1e-9, 1e-9], window=1e7)}, LEVEL)
+    assert (apart.n, apart.measured) == (4, 4e-9)
     text = BY_ID["S2a"].judge({"preference_line": line(window=1e7)}, LEVEL).detail
     assert text.endswith("by window (nats) 1e+07: 1.0e-09")
 

@@ -1,5 +1,7 @@
 """Verdicts: each outcome can happen, seed sets must agree, and exit codes follow."""
 
+from dataclasses import FrozenInstanceError
+
 import numpy as np
 import pandas as pd
 import pytest
@@ -35,12 +37,21 @@ def test_within_refuses_nan():
 
 def test_within_allows_rounding_and_no_more():
     assert ledger.ROUNDING == 1e-9
+    assert within(series(1e-9), 0.0, np.inf, "").outcome == PASS
+    assert within(series(np.nextafter(1e-9, 1.0)), 0.0, np.inf, "").outcome == FAIL
     for bound in (0.0, 1.0, -3.0, 1e6):
         slack = ledger.ROUNDING * (1.0 + abs(bound))
         assert within(series(bound + 0.99 * slack), bound, np.inf, "").outcome == PASS
         assert within(series(bound + 1.01 * slack), bound, np.inf, "").outcome == FAIL
     assert within(series(2.0), 2.0, 2.0, "").outcome == VACUOUS  # a bound at the trivial one says nothing
     assert within(series(2.0), 2.0, np.nextafter(2.0, 3.0), "").outcome == PASS
+
+
+def test_findings_and_claims_do_not_change():
+    found = within(series(1), 4.0, 9.0, "")
+    for thing, field in ((found, "outcome"), (claims.LEDGER[0], "expected")):
+        with pytest.raises(FrozenInstanceError):
+            setattr(thing, field, FAIL)
 
 
 def test_within_tells_counts_shares_and_the_row_shown():

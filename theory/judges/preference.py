@@ -101,7 +101,7 @@ def regret_curves(table: pd.DataFrame, regime: str, policy: str) -> tuple[np.nda
 def slopes(table: pd.DataFrame, regime: str, policy: str, small: bool, level: float) -> tuple[float, float, float]:
     """Mean and interval over data sets of the log-log slope for delta <= 0.1, or >= 0.2."""
     x, y = regret_curves(table, regime, policy)
-    kept = x <= SMALL + 1e-12 if small else x >= LARGE - 1e-12
+    kept = x <= SMALL if small else x >= LARGE
     x, y = x[kept], y[:, kept]
     if len(y) < 2 or len(x) < 2 or not (y > 0.0).all():
         return np.nan, -np.inf, np.inf
@@ -134,7 +134,7 @@ def lower_regret(regime: str) -> Callable[[Tables, float], Finding]:
     def judge(tables: Tables, level: float) -> Finding:
         table = tables["preference_regret"]
         (x, dpo), (_, matched) = (regret_curves(table, regime, policy) for policy in ("dpo", "matched"))
-        shown = np.flatnonzero(x <= SMALL + 1e-12)
+        shown = np.flatnonzero(x <= SMALL)
         found = []
         for i in shown:
             log_ratio = np.log(dpo[:, i] / matched[:, i])
