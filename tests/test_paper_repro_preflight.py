@@ -93,28 +93,10 @@ def unhurried(b):
     return replace(b, size=replace(b.size, search=60.0 * HOURS), cost=100.0)
 
 
-@pytest.fixture(scope="module")
-def flown(tmp_path_factory):
-    """A whole preflight of the honest gate, by the command line, on features too: (folder, what was printed)."""
-    folder = tmp_path_factory.mktemp("flown")
-    (folder / "mine.py").write_text(HONEST)
-    rng = np.random.default_rng(3)
-    y = rng.integers(0, 3, 60)
-    frame = pd.DataFrame(rng.standard_normal((60, 4)) + 2.0 * np.eye(4)[y], columns=list("abcd")).assign(label=y)
-    frame.to_parquet(folder / "features.parquet")
-    options = ("--quick", "--plain", "--jobs", "1", "--minutes", str(HOURS))
-    files = ("--features", str(folder / "features.parquet"), "--out", str(folder / "said"))
-    done = invoke("preflight", str(folder / "mine.py"), *options, *files)
-    assert done.exit_code == 0, done.output
-    return folder / "said", done.stdout
-
-
-@pytest.mark.slow
-def test_an_honest_gate_passes_every_honest_check(flown):
-    checked = json.loads((flown[0] / "preflight.json").read_text())["checks"]
-    honest = [check for check in checked if check["honest"]]
-    assert {"interface", "budget", "peeking", "latency", "resume", "determinism"} <= {c["id"] for c in honest}
-    assert not [c for c in honest if c["verdict"] not in (PASS, VACUOUS, SKIPPED)]
+def test_an_honest_gate_passes_every_honest_check(tmp_path):
+    b = made(tmp_path, HONEST)
+    for check in (interface, checks.budget, checks.peeking, checks.latency, checks.resume, checks.determinism):
+        assert check(b).verdict in (PASS, VACUOUS, SKIPPED), check
 
 
 @pytest.fixture(scope="module")
@@ -223,7 +205,7 @@ def test_what_numba_refuses_is_played_plainly_and_said(tmp_path, monkeypatch):
 
 
 @pytest.mark.slow
-@pytest.mark.parametrize("kind", new.KINDS)
+@pytest.mark.parametrize("kind", [kind for kind in new.KINDS if kind != plugins.GATE])
 def test_a_template_passes_every_honest_check(tmp_path, monkeypatch, kind):
     monkeypatch.chdir(tmp_path)
     path = new.write(kind, "mine")
@@ -231,6 +213,32 @@ def test_a_template_passes_every_honest_check(tmp_path, monkeypatch, kind):
     honest = {a.check.id: a.outcome for a in report.answers if a.check.honest}
     assert not [i for i, o in honest.items() if o.verdict not in (PASS, VACUOUS, SKIPPED)], honest
     assert report.code == 0
+
+
+@pytest.mark.slow
+def test_the_template_of_a_gate_end_to_end_with_features(tmp_path, monkeypatch):
+    """By the command line, from ``new`` to the files that a whole preflight leaves."""
+    monkeypatch.chdir(tmp_path)
+    assert invoke("new", "gate", "mine").exit_code == 0
+    rng = np.random.default_rng(3)
+    y = rng.integers(0, 3, 60)
+    frame = pd.DataFrame(rng.standard_normal((60, 4)) + 2.0 * np.eye(4)[y], columns=list("abcd")).assign(label=y)
+    frame.to_parquet("features.parquet")
+    clock = ("--jobs", "1", "--minutes", str(HOURS))
+    words = ("mine.py", "--quick", "--plain", "--features", "features.parquet", "--out", "said", *clock)
+    done = invoke("preflight", *words)
+    assert done.exit_code == 0, done.output
+    assert "fit for a full run" in done.stdout
+    said = json.loads((tmp_path / "said" / "preflight.json").read_text())
+    assert [c["id"] for c in said["checks"]] == IDS
+    assert said["fit"] and said["schema"] == 1 and said["name"] == "mine" and len(said["sha256"]) == 64
+    assert {c["verdict"] for c in said["checks"]} <= {PASS, FAIL, INCONCLUSIVE, VACUOUS, SKIPPED}
+    assert not [c for c in said["checks"] if c["honest"] and c["verdict"] not in (PASS, VACUOUS, SKIPPED)]
+    assert next(c for c in said["checks"] if c["id"] == "features")["verdict"] != SKIPPED
+    page = (tmp_path / "said" / "preflight.html").read_text()
+    for words in ("Fit for a full run", "Rank table", "At equal labels", "Replay: features", "data:image/png;base64"):
+        assert words in page
+    assert "http://" not in page and "https://" not in page
 
 
 def test_new_refuses_what_it_cannot_write(tmp_path, monkeypatch):
@@ -268,21 +276,6 @@ def test_wrong_usage_is_exit_code_2(tmp_path, monkeypatch, words, message):
     done = invoke("preflight", *words)
     assert done.exit_code == 2
     assert message in done.stderr
-
-
-@pytest.mark.slow
-def test_end_to_end_with_features(flown):
-    folder, printed = flown
-    assert "fit for a full run" in printed
-    said = json.loads((folder / "preflight.json").read_text())
-    assert [c["id"] for c in said["checks"]] == IDS
-    assert said["fit"] and said["schema"] == 1 and said["name"] == "mine" and len(said["sha256"]) == 64
-    assert {c["verdict"] for c in said["checks"]} <= {PASS, FAIL, INCONCLUSIVE, VACUOUS, SKIPPED}
-    assert next(c for c in said["checks"] if c["id"] == "features")["verdict"] != SKIPPED
-    page = (folder / "preflight.html").read_text()
-    for words in ("Fit for a full run", "Rank table", "At equal labels", "Replay: features", "data:image/png;base64"):
-        assert words in page
-    assert "http://" not in page and "https://" not in page
 
 
 def answers(*outcomes):
