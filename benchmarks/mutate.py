@@ -59,7 +59,7 @@ class Fault(NamedTuple):
 def numbers(text: str) -> tuple[str, ...]:
     """Neighbours of a numeric literal."""
     try:
-        return (str(int(text) + 1), str(int(text) - 1))
+        return (str(int(text, 0) + 1), str(int(text, 0) - 1))
     except ValueError:
         return (f"({text} * 2)", f"({text} + 0.25)") if float(text) else (f"({text} + 0.25)",)
 
