@@ -45,6 +45,13 @@ def test_property_best_response_equals_brute_force(pool):
     assert regret == naive.best_regret(scores, payoffs, gold, M)
 
 
+@pytest.mark.parametrize("theta", [[-1.0, 0.5, 0.0], [0.0, 0.0, 0.0], [0.0, 2.0, -1.0]])
+def test_a_ball_response_is_the_aim_itself_where_the_guess_does_not_point_there(theta):
+    aim, z = np.array([0.6, 0.0, 0.0]), np.zeros(3)
+    followers.ball(np.array(theta), aim, 2.0, z)
+    np.testing.assert_array_equal(z, [2.0, 0.0, 0.0])
+
+
 @given(pools(), own.rngs, st.sampled_from(followers.POOL))
 def test_property_a_shown_set_has_the_gold_and_M_others(pool, rng, kind):
     scores, _, gold, M = pool
