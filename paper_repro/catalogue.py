@@ -41,6 +41,9 @@ class Derived(NamedTuple):
     make: Callable[[Tables], pd.DataFrame]
 
 
+NEEDS = {claim.id: claim.needs for claim in claims.LEDGER}
+SEARCHED = {name for names in tightness.sweeps(NEEDS).values() for name in names}
+
 DERIVED: dict[str, Derived] = {
     "overlay_horizon": Derived(("horizon",), lambda t: overlay.horizon(t["horizon"])),
     "overlay_hard": Derived(("hard",), lambda t: overlay.hard(t["hard"])),
@@ -49,8 +52,8 @@ DERIVED: dict[str, Derived] = {
     "nonmyopic_fits": Derived(("nonmyopic",), lambda t: nonmyopic.fits(t["nonmyopic"])),
     "savings": Derived(("efficiency",), lambda t: labels.savings(t, claims.LEVEL)),
     "tightness": Derived(
-        ("worst_found", "routing", "preference_regret", "trace", "digits", *tightness.GAMES),
-        lambda t: tightness.tightness_table(t, t["worst_found"]),
+        ("worst_found", "routing", "preference_regret", *sorted(SEARCHED)),
+        lambda t: tightness.tightness_table(t, t["worst_found"], NEEDS),
     ),
     "digits_regret": Derived(("digits", "digits_scorer"), lambda t: digits.regret(t["digits"], t["digits_scorer"])),
     **{name: Derived((), lambda _, name=name: reference.shipped(name)) for name in reference.SHIPPED},  # type: ignore[misc]

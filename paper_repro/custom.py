@@ -1,4 +1,4 @@
-"""One run of your own, from a TOML file of RunSpec fields."""
+"""One run that a TOML file of RunSpec fields describes, played into a table."""
 
 import tomllib
 from pathlib import Path

@@ -35,7 +35,7 @@ def show(folder: Path) -> int:
     """Judge and draw the tables of a study's folder; prints verdicts and files."""
     from paper_repro import drawing
     from theory.claims import LEVEL
-    from theory.judges.llm import LLM
+    from theory.judges.llm import CLAIMS
     from theory.ledger import exit_code, judge
 
     results = pd.read_parquet(folder / "results.parquet")
@@ -43,7 +43,7 @@ def show(folder: Path) -> int:
         "llm_runs": results[results["t"] == results["T"]].reset_index(drop=True),
         "llm_times": pd.read_parquet(folder / "timings.parquet").assign(seed=0),
     }
-    verdicts = pd.DataFrame([judge(claim, tables, LEVEL) for claim in LLM])
+    verdicts = pd.DataFrame([judge(claim, tables, LEVEL) for claim in CLAIMS])
     for row in verdicts.itertuples():
         print(f"{row.id:<5} {row.verdict:<13} {row.statement}")
     frozen = set(tables["llm_runs"]["mode"]) == {"frozen"}

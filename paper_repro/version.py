@@ -4,17 +4,19 @@ import hashlib
 from pathlib import Path
 
 ROOT = Path(__file__).parent.parent
-# No study reads them.
-JUDGES = ("claims.py", "overlay.py", "judges/labels.py", "judges/llm.py", "judges/preference.py", "judges/plugin.py")
+UNREAD = {  # what no study reads, by room: files and whole folders
+    "sim": ("live", "adapters"),
+    "theory": ("judges", "claims.py", "overlay.py"),
+}
 
 
 def source_digest() -> str:
     """First 12 hex digits of the sha256 over the sources and committed instances behind the studies."""
     h = hashlib.sha256()
-    theory = [f for f in ROOT.glob("theory/**/*.py") if f.relative_to(ROOT / "theory").as_posix() not in JUDGES]
-    rules = [f for f in ROOT.glob("sim/**/*.py") if f.relative_to(ROOT / "sim").parts[0] not in ("live", "adapters")]
-    files = [*theory, *rules, *ROOT.glob("paper_repro/expected/instances/*")]
-    for file in sorted([*files, *ROOT.glob("paper_repro/studies/*.py")]):
+    files = [*ROOT.glob("paper_repro/expected/instances/*"), *ROOT.glob("paper_repro/studies/*.py")]
+    for room, unread in UNREAD.items():
+        files += [f for f in (ROOT / room).rglob("*.py") if f.relative_to(ROOT / room).parts[0] not in unread]
+    for file in sorted(files):
         h.update(file.relative_to(ROOT).as_posix().encode())
         h.update(file.read_bytes())
     return h.hexdigest()[:12]

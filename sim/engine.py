@@ -5,8 +5,7 @@ any number of threads or processes.
 """
 
 import warnings
-from collections.abc import Callable, Iterator
-from contextlib import contextmanager
+from collections.abc import Callable
 from types import ModuleType
 
 import numpy as np
@@ -15,7 +14,7 @@ from sim import game, loop, plugins, recorded
 from sim.rules import codes, draws, gates, learners, log, rounds, streams
 from sim.runlog import RunLog
 from sim.setup import Setup, build, idle_text, is_idle
-from sim.sources import Compiler, PluginError
+from sim.sources import Compiler, errors_of
 from sim.spec import RunSpec
 
 _ADVICE = {
@@ -50,9 +49,9 @@ def play(spec: RunSpec, *, first: int = 0, compiled: bool = True, watch=None) ->
         raise ValueError("watch: only the plain loop of a game can be watched; give compiled=False, no recorded file")
     if is_idle(g):
         warnings.warn(idle_text(g), IdleGate, stacklevel=2)
-    rows = []
+    rows, files = [], ", ".join(_sources(spec).values())
     for rep in range(first, first + spec.replications):
-        with _blaming(spec, rep):
+        with errors_of(files, f"(replication {rep} of seed {spec.seed})", EngineError):
             if data is None:
                 rows.append(_play_game(spec, g, rep, compiled, watch))
             else:
@@ -71,7 +70,8 @@ def setup_of(spec: RunSpec) -> Setup:
     return build(spec) if data is None else build(spec, data.X.shape[1], data.K)
 
 
-def _record(spec: RunSpec) -> np.ndarray:
+def recorded_rounds(spec: RunSpec) -> np.ndarray:
+    """The rounds (R,) of which a row is kept, 1-based and ascending."""
     return np.array(spec.record.rounds(spec.T), dtype=np.int64)
 
 
@@ -102,22 +102,6 @@ def _sources(spec: RunSpec) -> dict[str, str]:
     gate, follower, learner = spec.gate, spec.follower, spec.learner
     parts = ((plugins.GATE, gate), (plugins.FOLLOWER, follower), (plugins.LEARNER, learner))
     return {kind: part.path for kind, part in parts if part.kind == codes.PLUGIN}
-
-
-@contextmanager
-def _blaming(spec: RunSpec, rep: int) -> Iterator[None]:
-    """Whatever a user's part raises becomes one PluginError that names it."""
-    try:
-        yield
-    except (PluginError, EngineError):
-        raise
-    except Exception as error:
-        files = ", ".join(_sources(spec).values())
-        if not files:
-            raise
-        raise PluginError(
-            f"{files}: {type(error).__name__}: {error} (replication {rep} of seed {spec.seed})"
-        ) from error
 
 
 def parts_of(spec: RunSpec, g: Setup, compiler: Compiler | None = None) -> rounds.Parts:
@@ -165,8 +149,17 @@ def world_of(spec: RunSpec, g: Setup, rep: int) -> tuple[streams.Process, np.nda
     return process, keys, streams.theta_star(keys[draws.THETA], g.d, k.S, hard)
 
 
+def replay_of(spec: RunSpec, data: recorded.Recorded, rep: int) -> tuple[np.ndarray, ...]:
+    """Keys of all draws, rows X (T, m) of norm at most L with labels y (T,), held-out rows with theirs: one
+    replication's order of a recorded stream.  Raises ValueError where T rows are not left beside the held-out ones."""
+    keys = draws.stream_keys(spec.seed, rep)
+    order = streams.permutation(keys[draws.PERMUTATION], len(data.y))
+    X, y, X_test, y_test = recorded.split(data, order, spec.T, spec.stream.test_fraction, spec.stream.path)
+    return keys, spec.learner.L * X, y, spec.learner.L * X_test, y_test
+
+
 def _play_game(spec: RunSpec, g: Setup, rep: int, compiled: bool, watch=None) -> np.ndarray:
-    world, record = world_of(spec, g, rep), _record(spec)
+    world, record = world_of(spec, g, rep), recorded_rounds(spec)
 
     def run(g: Setup, plan: np.ndarray, latencies: np.ndarray) -> np.ndarray:
         rows = np.zeros((len(record), log.WIDTH))
@@ -181,11 +174,8 @@ def _play_game(spec: RunSpec, g: Setup, rep: int, compiled: bool, watch=None) ->
 
 
 def _play_recorded(spec: RunSpec, g: Setup, data: recorded.Recorded, rep: int, compiled: bool) -> np.ndarray:
-    keys = draws.stream_keys(spec.seed, rep)
-    order = streams.permutation(keys[draws.PERMUTATION], len(data.y))
-    X, y, X_test, y_test = recorded.split(data, order, g.T, spec.stream.test_fraction, spec.stream.path)
-    X, X_test = spec.learner.L * X, spec.learner.L * X_test
-    record = _record(spec)
+    keys, X, y, X_test, y_test = replay_of(spec, data, rep)
+    record = recorded_rounds(spec)
 
     def run(g: Setup, plan: np.ndarray, latencies: np.ndarray) -> np.ndarray:
         rows = np.zeros((len(record), log.WIDTH))

@@ -6,7 +6,8 @@ A source is a path ``my_gate.py``, or ``entry:NAME`` for an entry point in the g
 
 import importlib.metadata
 import importlib.util
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
 from functools import lru_cache
 from pathlib import Path
 from types import FunctionType, ModuleType
@@ -17,6 +18,23 @@ Compiler = Callable[[Callable], Callable]
 
 class PluginError(ValueError):
     """A user's file is missing, lacks a part, or raised; the message names it."""
+
+
+@contextmanager
+def errors_of(source: str, when: str = "", *passed: type[Exception]) -> Iterator[None]:
+    """Turn what the user's file ``source`` raises into one PluginError that names it and says ``when``.
+
+    A PluginError and the ``passed`` errors go through as they are, and so does everything where there is no source.
+    """
+    through: tuple[type[Exception], ...] = (PluginError, *passed)
+    try:
+        yield
+    except through:
+        raise
+    except Exception as error:
+        if not source:
+            raise
+        raise PluginError(f"{source}: {type(error).__name__}: {error} {when}".rstrip()) from error
 
 
 def file_of(source: str) -> Path:

@@ -109,14 +109,33 @@ def test_nothing_is_derived_from_what_is_missing():
     assert set(made) == {name for name, d in catalogue.DERIVED.items() if not d.needs}
 
 
-def test_an_edit_of_what_a_study_reads_changes_the_digest_and_of_a_judge_does_not():
+def test_an_edit_of_what_a_study_reads_changes_the_digest_and_of_a_judge_does_not(tmp_path, monkeypatch):
+    import shutil
     import subprocess
     import sys
 
     rooms = "certificates, determinism, nonmyopic, preference"
     code = "import sys; from paper_repro.studies import determinism, digits, information, worst; "
-    code += f"from theory.studies import {rooms}; print(*(m for m in sys.modules if m.startswith('theory.')))"
+    code += f"from theory.studies import {rooms}; "
+    code += "print(*(m.replace('.', '/') for m in sys.modules if m.startswith(('theory.', 'sim.rules.'))))"
     loaded = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True).stdout.split()
-    read = {"/".join(name.split(".")[1:]) + ".py" for name in loaded}
-    assert not read & set(version.JUDGES)
-    assert all((version.ROOT / "theory" / name).is_file() for name in version.JUDGES)
+    for room in ("sim", "theory", "paper_repro"):
+        shutil.copytree(version.ROOT / room, tmp_path / room, ignore=shutil.ignore_patterns("__pycache__"))
+    monkeypatch.setattr(version, "ROOT", tmp_path)
+    digests = [version.source_digest()]
+
+    def edit(path):
+        path.write_bytes(path.read_bytes() + b"\n")
+        digests.append(version.source_digest())
+
+    for room, names in version.UNREAD.items():
+        for name in names:
+            place = tmp_path / room / name
+            for file in [place] if place.is_file() else sorted(place.glob("*.py")):
+                edit(file)
+    assert len(digests) > 10 and len(set(digests)) == 1
+    instance = min((tmp_path / "paper_repro/expected/instances").glob("*"))
+    read = [tmp_path / f"{name}.py" for name in loaded if (tmp_path / f"{name}.py").is_file()]
+    for file in [*read, instance, tmp_path / "paper_repro/studies/digits.py"]:
+        edit(file)
+    assert len(read) > 20 and len(set(digests)) == 1 + len(read) + 2

@@ -401,5 +401,5 @@ def test_the_picture_survives_open_intervals():
 
 def test_replications_of_a_plain_part_do_not_depend_on_jobs(tmp_path):
     b = made(tmp_path, HONEST)
-    jobs = [bench.Job(f"x/{i}", bench.RunSpec(T=20, B=5, seed=i, gate=b.gate, record=bench.FINAL)) for i in range(5)]
+    jobs = [bench.Run(f"x/{i}", bench.RunSpec(T=20, B=5, seed=i, gate=b.gate, record=bench.FINAL)) for i in range(5)]
     pd.testing.assert_frame_equal(b.play(jobs), replace(b, jobs=2).play(jobs))

@@ -6,6 +6,7 @@ import pytest
 
 from sim import engine, sweeps, table, tiers
 from theory import claims, overlay
+from theory.judges import certificates as claims_certificates
 from theory.judges import labels as claims_labels
 from theory.judges import path, rate
 from theory.ledger import FAIL, INCONCLUSIVE, PASS
@@ -88,7 +89,7 @@ def claims_path_needs(judge):
 
 def test_a_wrong_closed_form_fails(tables):
     wrong = tables["certificates"].assign(error=1e-3)
-    assert certificates.agrees("ball")({"certificates": wrong}, claims.LEVEL).outcome == FAIL
+    assert claims_certificates.agrees("ball")({"certificates": wrong}, claims.LEVEL).outcome == FAIL
 
 
 def test_constants_fall_with_beta(tables):

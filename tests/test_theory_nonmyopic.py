@@ -14,6 +14,7 @@ from paper_repro.falsify import play
 from sim.spec import FollowerSpec, RunSpec
 from sim.tiers import TIERS
 from theory import bounds
+from theory.judges import rate
 from theory.ledger import FAIL, INCONCLUSIVE, PASS
 from theory.studies import nonmyopic
 
@@ -86,17 +87,17 @@ def test_the_study_plays_what_its_cells_say(table):
 def test_planning_wins_a_constant_and_stays_below_the_ceiling(table):
     mean = table.groupby(["d", "follower"])["regret"].mean().unstack()
     assert (mean["patient"] > 1.05 * mean["ball"]).all()
-    assert nonmyopic.below_ceiling({"nonmyopic": table}, 0.05).outcome == PASS
-    assert nonmyopic.exponent({"nonmyopic": table}, 0.05).outcome == PASS
+    assert rate.below_ceiling({"nonmyopic": table}, 0.05).outcome == PASS
+    assert rate.exponent_d_planned({"nonmyopic": table}, 0.05).outcome == PASS
 
 
 def test_the_judges_can_fail(table):
     above = table.assign(regret=table["ceiling"] * (1.2 + 0.01 * table["replication"]))
-    assert nonmyopic.below_ceiling({"nonmyopic": above}, 0.01).outcome == FAIL
+    assert rate.below_ceiling({"nonmyopic": above}, 0.01).outcome == FAIL
     steep = table.assign(regret=table["d"] ** 1.3 * (1.0 + 0.001 * table["replication"]))
-    assert nonmyopic.exponent({"nonmyopic": steep}, 0.01).outcome == FAIL
+    assert rate.exponent_d_planned({"nonmyopic": steep}, 0.01).outcome == FAIL
     wide = table.assign(regret=table["ceiling"] * (0.5 + 0.1 * table["replication"]))
-    assert nonmyopic.below_ceiling({"nonmyopic": wide}, 1e-6).outcome == INCONCLUSIVE
+    assert rate.below_ceiling({"nonmyopic": wide}, 1e-6).outcome == INCONCLUSIVE
 
 
 def test_fits_recover_planted_exponents(table):

@@ -7,6 +7,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from theory import ledger, routing
+from theory.judges import routing as judges
 from theory.oracles.fit import beckmann, optimal_flow
 
 BETAS = (0.01, 0.1, 0.3, 0.5, 0.8, 1.0)
@@ -138,8 +139,8 @@ def test_table_has_its_columns_and_repeats_by_seed(table):
 
 
 def test_judges_pass_on_every_seed_set(table):
-    for name, judge in (("L1", routing.l1), ("L2", routing.l2)):
-        claim = ledger.Claim(name, "origin", "", "classical", "upper", "", ("routing",), "", judge)
+    for name, judge in (("L1", judges.any_latencies), ("L2", judges.linear_latencies)):
+        claim = ledger.Claim(name, "origin", "", "classical", "upper", ("routing",), "", judge, "")
         row = ledger.judge(claim, {"routing": table}, 0.01)
         assert (row["verdict"], row["agreement"]) == (ledger.PASS, "PASS PASS PASS")
         assert "at 0.01" in row["detail"]
@@ -147,19 +148,20 @@ def test_judges_pass_on_every_seed_set(table):
 
 
 @pytest.mark.parametrize(
-    ("judge", "kind"), [(routing.l1, "polynomial"), (routing.l1, "linear"), (routing.l2, "linear")]
+    ("judge", "kind"),
+    [(judges.any_latencies, "polynomial"), (judges.any_latencies, "linear"), (judges.linear_latencies, "linear")],
 )
 def test_judges_fail_where_one_ratio_is_too_large(table, judge, kind):
     """Whatever the bound column says; a NaN ratio fails too."""
     for factor in (1 + 1e-6, np.nan):
         bad = table.copy()
         row = bad.index[(bad["kind"] == kind) & (bad["beta"] == 0.3)][0]
-        limit = routing.linear_bound(0.3) if judge is routing.l2 else routing.general_bound(0.3)
+        limit = routing.linear_bound(0.3) if judge is judges.linear_latencies else routing.general_bound(0.3)
         bad.loc[row, ["ratio", "bound"]] = [limit * factor, 1e9]
         assert judge({"routing": bad}, 0.01).outcome == ledger.FAIL
     loose = table.copy()
     loose.loc[loose["kind"] == "polynomial", "ratio"] = 1.0 / loose["beta"]
-    assert routing.l2({"routing": loose}, 0.01).outcome == ledger.PASS
+    assert judges.linear_latencies({"routing": loose}, 0.01).outcome == ledger.PASS
 
 
 def test_judges_fail_for_a_leader_who_fills_the_fastest_links(monkeypatch):
@@ -172,8 +174,8 @@ def test_judges_fail_for_a_leader_who_fills_the_fastest_links(monkeypatch):
 
     monkeypatch.setattr(routing, "leader_flow", fastest_first)
     bad = {"routing": routing.ratios(40, 0, BETAS)}
-    assert routing.l1(bad, 0.01).outcome == ledger.FAIL
-    assert routing.l2(bad, 0.01).outcome == ledger.FAIL
+    assert judges.any_latencies(bad, 0.01).outcome == ledger.FAIL
+    assert judges.linear_latencies(bad, 0.01).outcome == ledger.FAIL
 
 
 @pytest.mark.parametrize(

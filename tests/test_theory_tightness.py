@@ -9,7 +9,7 @@ import pytest
 from paper_repro.falsify import INSTANCES
 from sim import engine, table
 from sim.spec import FollowerSpec, GateSpec, LearnerSpec, RecordSpec, RunSpec, StreamSpec
-from theory import routing
+from theory import claims, routing
 from theory.falsify import tightness
 from theory.falsify.space import target_of
 
@@ -37,13 +37,20 @@ def tables():
     }
 
 
+NEEDS = {claim.id: claim.needs for claim in claims.LEDGER}
+
+
+def tightness_table(tables, worst):
+    return tightness.tightness_table(tables, worst, NEEDS)
+
+
 FINAL, EVERY = RecordSpec(mode="final"), RecordSpec(mode="every")
 
 
 @pytest.fixture(scope="module")
 def played():
     found = tables()
-    others = set(tightness.GAMES) - set(found) | {"digits"}
+    others = set(NEEDS["B2"]) - set(found)
     return found | {name: found["horizon"].assign(run=name) for name in others} | dict(
         routing=routing.ratios(20, 0, (0.1, 0.5, 1.0))
     )  # fmt: skip
@@ -56,7 +63,7 @@ def worst():
 
 @pytest.fixture(scope="module")
 def out(played, worst):
-    return tightness.tightness_table(played, worst)
+    return tightness_table(played, worst)
 
 
 def of(out, claim, source, quantile=1.0):
@@ -115,20 +122,20 @@ def test_latency_is_judged_within_a_run(out, played):
 )
 def test_a_doctored_table_shows_above_1(played, worst, claim, name, columns):
     broken = played | {name: played[name].assign(**columns)}
-    assert of(tightness.tightness_table(broken, worst), claim, "runs") > 1.0
+    assert of(tightness_table(broken, worst), claim, "runs") > 1.0
 
 
 def test_runs_off_the_event_and_controls_say_nothing(played, worst):
     for change in (dict(conf_ratio_max=1.5), dict(control="wrong_update")):
         off = played | dict(stated=played["stated"].assign(**change))
-        rows = tightness.tightness_table(off, worst)
+        rows = tightness_table(off, worst)
         assert "B9a" not in set(rows["claim"]) and "B8" in set(rows["claim"])
 
 
 def test_a_selection_of_sweeps_gives_a_selection_of_claims(played, worst):
-    few = tightness.tightness_table({"theorem2": played["theorem2"]}, worst)
+    few = tightness_table({"theorem2": played["theorem2"]}, worst)
     assert set(few["claim"]) == {"B3b", "B7"}
-    assert set(tightness.tightness_table({"theorem2": played["theorem2"]}, worst.iloc[:0])["claim"]) == {"B7"}
+    assert set(tightness_table({"theorem2": played["theorem2"]}, worst.iloc[:0])["claim"]) == {"B7"}
 
 
 def test_instances_replay_by_variant(worst):

@@ -1,17 +1,20 @@
 """What should be true of the game, and how it is judged.
 
     bounds        one pure function a theorem: statement, assumptions, source
-    inequalities  what a claim measures and what bounds it, once: judged, searched and tabled from here
-    ledger        Claim, Finding, Verdict; verdicts on the pooled table and on every seed set
-    claims        the ledger itself: every claim with its origin and judge
+    expected      bounds in expectation: the queried clock, a coin's guarantee, what a threshold costs
     stats         intervals: exact binomial, Student, bootstrap over replications
+    ledger        Claim, Finding, Verdict; verdicts on the pooled tables and on every seed set
+    inequalities  the deterministic claims that are both judged and searched: measured, bound, trivial bound
+    judges/       tables in, findings out; every module lists its CLAIMS
+    claims        the ledger itself, gathered from the judges
+    routing       Roughgarden's links, where LLF (largest latency first) comes from
+    oracles/      convex programs with certificates: best replies, commitments, labels in hindsight, the
+                  preference game
+    studies/      tables that theory makes itself, cell by cell
+    falsify/      search for the instance that comes nearest to breaking a bound, and how near runs come
     overlay       bounds on the grid of a results table, as tables, so that figures need no theory
-    routing       Roughgarden's links, where LLF comes from
-    judges        results tables in, findings out
-    oracles       programs that are solved to a certificate
-    studies       tables that theory makes itself
-    falsify       search for the instance that comes nearest to breaking a bound
 
-Theory never runs a simulation: it reads results tables (``sim.table``).  cvxpy is imported in
-``oracles`` alone.
+Arrows go one way: claims > judges > studies, falsify > oracles > inequalities, routing > ledger, bounds, stats.
+Theory never runs a simulation: it reads results tables (``sim.table``) or is handed a ``play`` function.
+cvxpy is imported by ``oracles`` alone.
 """

@@ -5,6 +5,10 @@ noise, any adapted follower; D_n = d log(1 + n L^2/(d lam)).  ``upper`` bounds h
 E = {for all t: ||theta_hat_t - theta*||_{V_t} <= alpha_t}, which has probability at least 1 - delta.
 None is tight in its constants; the ledger reports measured/bound.
 
+Arguments are numbers, arrays or table columns that broadcast against each other; nothing is checked.
+Regrets, radii, sigma and S are in units of reward, information in nats; n, T and B count labels and
+rounds; d is the dimension, L the largest norm of a feature, lam ridge's regularisation.
+
 [W26] is arXiv 2602.00952.  It states the two rates O~(d sqrt T) and O~(sqrt(dB) + c sqrt B); the
 constants, the gates' exact rules and theorems 2-4 are derived here.
 """

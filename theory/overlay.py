@@ -4,7 +4,7 @@ import pandas as pd
 
 from sim.table import final
 from theory import bounds
-from theory.judges.path import radius_at
+from theory.inequalities import information, radius_at
 
 GRID = ["T", "d", "B", "beta", "sigma", "lam", "S", "L", "delta"]
 
@@ -12,7 +12,7 @@ GRID = ["T", "d", "B", "beta", "sigma", "lam", "S", "L", "delta"]
 def horizon(table: pd.DataFrame) -> pd.DataFrame:
     """Theorem 1 against t for each d (ball runs): columns d, t, theorem1, trivial [reward]."""
     rows = table[table["follower"] == "ball"].drop_duplicates(["d", "t"]).sort_values(["d", "t"])
-    info = bounds.information_cap(rows["t"], rows["d"], rows["lam"], rows["L"])
+    info = information(rows, rows["t"])
     return pd.DataFrame(
         {
             "d": rows["d"],
@@ -24,10 +24,13 @@ def horizon(table: pd.DataFrame) -> pd.DataFrame:
 
 
 def hard(table: pd.DataFrame) -> pd.DataFrame:
-    """Floor, ceiling and both readings of the stated form on the grid of budgets [reward]."""
+    """Bounds on the hard instance, a row a budget in ascending order [reward].
+
+    GRID and: floor (theorem 4), theorem3, stated_c_beta and stated_beta_free (both readings of [W26]'s
+    form), trivial.
+    """
     rows = final(table)[GRID].drop_duplicates().sort_values("B").reset_index(drop=True)
-    info = pd.Series(bounds.information_cap(rows["B"], rows["d"], rows["lam"], rows["L"]))
-    info_T = pd.Series(bounds.information_cap(rows["T"], rows["d"], rows["lam"], rows["L"]))
+    info, info_T = information(rows, rows["B"]), information(rows, rows["T"])
     alpha = radius_at(rows, info)
     c = bounds.c_beta(alpha, rows["T"], rows["B"], info)
     return rows.assign(

@@ -20,8 +20,6 @@ import numpy as np
 import pandas as pd
 from numpy.typing import ArrayLike
 
-from theory.ledger import Finding, Tables, within
-
 HALVINGS, NEWTON_STEPS = 120, 60  # caps; both loops end at rounding level
 STEEP = 1e7  # power of the steep family: its ratio is within 2e-6 (1 - beta)/beta of 1/beta, relatively
 LARGEST_DEGREE, MOST_LINKS = 4, 8  # of random instances
@@ -279,21 +277,3 @@ def ratios(n: int, seed: int, betas: Sequence[float]) -> pd.DataFrame:
         row = dict(seed=seed, instance=i, kind=kind, links=len(links.scale))
         frames.append(pd.DataFrame(row | dict(beta=values, ratio=ratio(links, values), bound=bound(values))))
     return pd.concat(frames, ignore_index=True) if frames else pd.DataFrame(columns=list(COLUMNS))
-
-
-def _judge(rows: pd.DataFrame, bound: Callable[[ArrayLike], np.ndarray], what: str) -> Finding:
-    inner = rows[rows["beta"] < 1.0]
-    closest = (inner["ratio"] / bound(inner["beta"])).groupby(inner["beta"]).max()
-    near = ", ".join(f"{share:.5f} at {beta:.3g}" for beta, share in closest.items())
-    limits, no_bound = (pd.Series(b, rows.index, dtype=float) for b in (bound(rows["beta"]), np.inf))
-    return within(rows["ratio"], limits, no_bound, f"{what}; largest ratio/bound at each beta < 1: {near}")
-
-
-def l1(tables: Tables, level: float) -> Finding:
-    """L1: ratio <= 1/beta on every instance of tables["routing"]; bounds recomputed from beta."""
-    return _judge(tables["routing"], general_bound, "any latencies")
-
-
-def l2(tables: Tables, level: float) -> Finding:
-    """L2: ratio <= 4/(3 + beta) on the linear instances of tables["routing"]."""
-    return _judge(tables["routing"].query("kind == 'linear'"), linear_bound, "linear latencies")

@@ -7,9 +7,11 @@ Holm's procedure in the form that has intervals).
 
 import numpy as np
 import numpy.typing as npt
+import pandas as pd
 from scipy import stats
 
 RESAMPLES = 2000
+PAIR = ["seed", "replication"]  # runs that agree in both share prompts and noise, so they are compared in pairs
 
 
 def binomial(k: int, n: int, level: float) -> tuple[float, float]:
@@ -43,8 +45,19 @@ def bootstrap(statistic, n: int, level: float, seed: int = 0) -> tuple[float, fl
     return estimate, estimate - half, estimate + half
 
 
-def slope(x: np.ndarray, curves: np.ndarray, level: float) -> tuple[float, float, float]:
-    """Log-log slope of the mean over replications of curves (n, points) against x (points,)."""
+def curves(rows: pd.DataFrame, column: str, value: str = "regret") -> tuple[np.ndarray, np.ndarray]:
+    """(x (points,), values (n, points)): ``value`` of each of n replications against the values of ``column``."""
+    wide = rows.pivot_table(index=PAIR, columns=column, values=value)
+    return wide.columns.to_numpy(float), wide.to_numpy(float)
+
+
+def slope_weights(x: np.ndarray) -> np.ndarray:
+    """Weights (points,) whose product with log y is the least-squares slope of log y against log x."""
     log_x = np.log(x) - np.log(x).mean()
-    weights = log_x / (log_x @ log_x)
+    return log_x / (log_x @ log_x)
+
+
+def slope(x: np.ndarray, curves: np.ndarray, level: float) -> tuple[float, float, float]:
+    """Log-log slope of the mean over replications of curves (n, points) against x (points,), with its interval."""
+    weights = slope_weights(x)
     return bootstrap(lambda rows: weights @ np.log(curves[rows].mean(axis=0)), len(curves), level)

@@ -1,19 +1,20 @@
-"""Preflight: is a user's gate, follower or learner fit for a full run, and where does it win and break?
+"""The checks of a preflight as data, the run through them, and the verdict file that it writes.
 
-``preflight.json`` (schema 1): schema, kind, name, source, sha256 of the file, played (compiled or why not), fit
+``preflight.json`` (schema 1) holds: schema, kind, name, source, sha256 of the file, played (compiled or why not), fit
 (bool), verdict ("fit", "unfit", "inconclusive"), exit_code, size, level (error of each interval check), reduced
 (list of texts), seconds (wall, cpu), versions, and checks: a list of id, title, question, honest, verdict (PASS,
 FAIL, INCONCLUSIVE, VACUOUS, SKIPPED), message, measured, bound, low, high (null where there is no number), n,
 control, seconds.
 
-Unfit is what FAILs an honest check.  An honest check that stays INCONCLUSIVE, or for which no time was left, makes
-the whole inconclusive.  Losing to other gates is printed and makes nothing unfit.
+A part is unfit if it FAILs an honesty check (``Check.honest``).  Without a failure, one that stays INCONCLUSIVE or
+for which no time was left makes the preflight inconclusive.  Losing to other gates is reported and makes nothing unfit.
 """
 
 import hashlib
 import json
 import math
 import time
+from collections.abc import Callable
 from dataclasses import asdict, dataclass, replace
 from pathlib import Path
 from typing import Any
@@ -27,10 +28,11 @@ from paper_repro.preflight.outcome import SKIPPED, Check, Outcome
 from paper_repro.preflight.size import FULL, PLAIN, QUICK, SEARCH, Size, fitting
 from sim import plugins, sources
 from sim.sources import PluginError
-from sim.spec import GateSpec, RunSpec
+from sim.spec import RunSpec
 from theory.ledger import FAIL, FAMILY_ERROR, INCONCLUSIVE
 
 SCHEMA = 1
+VERDICT = {0: "fit", 1: "unfit", 3: "inconclusive"}  # by exit code
 CRASHED = "; it could not be played"
 UNASKED = "not asked, because the file raised an exception in the first check; mend it and try again"
 LATE = "no time was left; give more --minutes"
@@ -72,7 +74,7 @@ class Answer:
 
 @dataclass(frozen=True)
 class Report:
-    """A finished preflight; ``tables`` are what the page shows."""
+    """A finished preflight: its bench, the answers, and seconds on the clock and of processor time."""
 
     bench: bench.Bench
     answers: list[Answer]
@@ -81,6 +83,7 @@ class Report:
 
     @property
     def code(self) -> int:
+        """The exit code."""
         return exit_code(self.answers)
 
 
@@ -89,8 +92,7 @@ def exit_code(answers: list[Answer]) -> int:
     honest = [a.outcome for a in answers if a.check.honest]
     if any(o.verdict == FAIL for o in honest):
         return 1
-    open_ = any(o.verdict == INCONCLUSIVE or (o.verdict == SKIPPED and o.message == LATE) for o in honest)
-    return 3 if open_ else 0
+    return 3 if any(o.verdict == INCONCLUSIVE or o.message == LATE for o in honest) else 0
 
 
 def answer(check: Check, b: bench.Bench) -> Answer:
@@ -120,39 +122,36 @@ def prepare(
     size: Size = QUICK if quick else (FULL if compiled else PLAIN)
     size = replace(size, search=min(size.search, SEARCH * 60.0 * minutes))
     level = FAMILY_ERROR / INTERVALS
-    made = bench.Bench(kind, source, size, jobs, compiled, how, start + 60.0 * minutes, level, features)
+    b = bench.Bench(kind, source, size, jobs, compiled, how, start + 60.0 * minutes, level, features)
     if not compiled and not quick:
-        made.said.append(f"size {PLAIN.name}: fewer replications and shorter runs than of a compiled part")
+        b.reduced.append(f"size {PLAIN.name}: fewer replications and shorter runs than of a compiled part")
     if kind == plugins.GATE:
         try:
-            made.cost = typical_cost(source, compiled)
+            b.cost = typical_cost(b)
         except PluginError:
-            return made
-        left = 60.0 * minutes - (time.monotonic() - start)
-        made.size, said = fitting(size, level, made.cost, left, jobs)
-        made.said += said
-    return made
+            return b  # the first check says what the file raised
+        b.size, reduced = fitting(size, level, b.cost, b.stop - time.monotonic(), jobs)
+        b.reduced += reduced
+    return b
 
 
-def typical_cost(source: str, compiled: bool) -> float:
-    """Microseconds of a round, one in six against the evader, who asks a gate many times."""
-    gate, rounds = GateSpec(kind="plugin", path=source), 2000 if compiled else 20
+def typical_cost(b: bench.Bench) -> float:
+    """Microseconds of a round of a gate, one in six against the evader, who asks a gate many times."""
     usual, evader = (
-        bench.microseconds(RunSpec(**bench.arena(*place), gate=gate), compiled, rounds)
+        bench.microseconds(RunSpec(**bench.arena(*place), gate=b.gate), b.compiled, 2000 if b.compiled else 20)
         for place in (("best_response", "isotropic"), ("evader", "free"))
     )
     return (5.0 * usual + evader) / 6.0
 
 
-def fly(b: bench.Bench, tell=lambda answer: None) -> Report:
-    """Run the battery; ``tell`` sees every answer as it comes."""
+def fly(b: bench.Bench, tell: Callable[[Answer], None] = lambda answer: None) -> Report:
+    """Run the battery; ``tell`` sees every answer as it comes.  A crash in the first check ends the questions."""
     wall, cpu = time.monotonic(), time.process_time()
     answers: list[Answer] = []
     for check in BATTERY[b.kind]:
-        broken = bool(answers) and CRASHED in answers[0].outcome.message
-        found = Answer(check, Outcome(SKIPPED, UNASKED), 0.0) if broken else answer(check, b)
-        answers.append(found)
-        tell(found)
+        crashed = bool(answers) and CRASHED in answers[0].outcome.message
+        answers.append(Answer(check, Outcome(SKIPPED, UNASKED), 0.0) if crashed else answer(check, b))
+        tell(answers[-1])
     return Report(b, answers, time.monotonic() - wall, time.process_time() - cpu + b.elsewhere)
 
 
@@ -172,11 +171,11 @@ def verdict_file(report: Report) -> dict[str, Any]:
         sha256=hashlib.sha256(file.read_bytes()).hexdigest(),
         played=b.how,
         fit=code == 0,
-        verdict={0: "fit", 1: "unfit", 3: "inconclusive"}[code],
+        verdict=VERDICT[code],
         exit_code=code,
         size=b.size.name,
         level=b.level,
-        reduced=b.said,
+        reduced=b.reduced,
         seconds=dict(wall=round(report.wall, 1), cpu=round(report.cpu, 1)),
         versions=provenance.collect(),
         checks=[
@@ -194,5 +193,5 @@ def text_of(report: Report) -> str:
 
 
 def folder_of(source: str, out: Path | None) -> Path:
-    """Where page and verdict go: preflight/NAME beside the working folder unless one is given."""
+    """Where page and verdict go: the folder given, else preflight/NAME."""
     return out or Path("preflight") / sources.file_of(source).stem

@@ -1,7 +1,6 @@
 """Where a preflight plays: which part, how (compiled or plain), how much, on how many cores, until when.
 
-Compiled runs share threads (kernels release the lock), plain runs have processes of their own.  Neither
-changes a byte of a run.
+Compiled runs are played in threads, plain runs in processes; a run's numbers do not depend on it.
 """
 
 import statistics
@@ -21,16 +20,17 @@ from sim.rules import codes
 from sim.runlog import RunLog
 from sim.sources import PluginError
 from sim.spec import FollowerSpec, GateSpec, LearnerSpec, RecordSpec, RunSpec, StreamSpec
-from sim.sweeps import ALL_GATES
 from theory.studies import nonmyopic
 
 FINAL, EVERY = RecordSpec(mode="final"), RecordSpec(mode="every")
-DIGITS = dict(kind="ova", feedback="gold", sigma=0.5, radius_mode="fixed", radius_c=0.1)  # as the sweep of that name
+# The constants of the sweep ``digits``.
+DIGITS: dict[str, Any] = dict(kind="ova", feedback="gold", sigma=0.5, radius_mode="fixed", radius_c=0.1)
 TIMED = 5  # timings a median is taken of
+CONTEXT_OF = {"respond": "free", "choose": "isotropic"}  # a context for each function of a follower
 
 
-class Job(NamedTuple):
-    """A run to play: what the tables call it, its spec, its first replication."""
+class Run(NamedTuple):
+    """A run to play: its name in the table, its spec, its first replication."""
 
     name: str
     spec: RunSpec
@@ -38,26 +38,26 @@ class Job(NamedTuple):
 
 
 def rows_of(spec: RunSpec, first: int, compiled: bool) -> list[np.ndarray]:
-    """The rows of a run; a gate that never opens is an instance like any other."""
+    """Rows (R, log.WIDTH) of each replication; the warning that a gate never opens is of no use here."""
     with warnings.catch_warnings():
         warnings.simplefilter("ignore")
         return engine.play(spec, first=first, compiled=compiled).rows
 
 
-def timed(spec: RunSpec, first: int, compiled: bool) -> tuple[list[np.ndarray], float]:
-    """The rows and the processor time of this thread [s]."""
+def timed(run: Run, compiled: bool) -> tuple[list[np.ndarray], float]:
+    """The rows of a run and the processor time that it took this thread [s]."""
     start = time.thread_time()
-    return rows_of(spec, first, compiled), time.thread_time() - start
+    return rows_of(run.spec, run.first, compiled), time.thread_time() - start
 
 
-def arena(follower: str, context: str, d: int = 8) -> dict[str, Any]:
-    """Stream and follower of an arena; heavy tails and shifts leak a little, so that all directions occur."""
+def arena(follower: str | FollowerSpec, context: str, d: int = 8) -> dict[str, Any]:
+    """Stream and follower of an arena; a small leak lets every direction occur in zipf contexts."""
     stream = StreamSpec(context=context, d=d, leak=0.1 if context == "zipf" else 0.0, components=min(4, d))
-    return dict(stream=stream, follower=built_in(follower, d))
+    return dict(stream=stream, follower=built_in(follower, d) if isinstance(follower, str) else follower)
 
 
 def built_in(follower: str, d: int) -> FollowerSpec:
-    """A built-in follower; the patient one as ``theory.studies.nonmyopic`` found it, or it would be ball."""
+    """A built-in follower; the patient one with the schedule that ``theory.studies.nonmyopic`` has for d."""
     known = follower == "patient" and d in nonmyopic.FOUND
     return nonmyopic.follower_of(follower, d) if known else FollowerSpec(kind=follower)
 
@@ -68,16 +68,15 @@ def recorded(path: str, center: bool) -> dict[str, Any]:
     return dict(stream=stream, follower=FollowerSpec(kind="all"), learner=LearnerSpec(**DIGITS))
 
 
-def contenders(ours: GateSpec | None) -> list[GateSpec]:
-    """Every built-in gate but the one that peeks, both purses of llf_split, and ours."""
-    return [*ALL_GATES, *([ours] if ours is not None else [])]
-
-
 @dataclass
 class Bench:
-    """See the module.  ``stop`` is the clock at which nothing more is started; ``said`` lists what was reduced;
-    ``kept`` holds tables for later checks and the page; ``elsewhere`` is the processor time of other processes
-    [s], ``cost`` that of a round [us]."""
+    """The part that is looked at (``kind``, ``source``) and the means to play it.
+
+    ``how`` says in words whether it is compiled; ``jobs`` is the number of threads or processes, ``stop`` the clock
+    [s] after which no check begins, ``level`` the error of an interval check.  ``reduced`` lists what was cut from
+    the size, ``kept`` holds tables for later checks and the page, ``elsewhere`` the processor time of other
+    processes [s], ``cost`` that of a round [us].
+    """
 
     kind: str
     source: str
@@ -88,57 +87,76 @@ class Bench:
     stop: float
     level: float
     features: str = ""
-    said: list[str] = field(default_factory=list)
+    reduced: list[str] = field(default_factory=list)
     kept: dict[str, Any] = field(default_factory=dict)
     elsewhere: float = 0.0
     cost: float = 1.0
 
     @property
     def gate(self) -> GateSpec:
+        """The user's gate."""
         return GateSpec(kind=codes.PLUGIN, path=self.source)
 
     @property
     def uncapped(self) -> GateSpec:
+        """The user's gate without the hard cap around it."""
         return GateSpec(kind=codes.PLUGIN, path=self.source, cap=False)
 
     @property
+    def follower(self) -> FollowerSpec:
+        """The user's follower."""
+        return FollowerSpec(kind=codes.PLUGIN, path=self.source)
+
+    @property
+    def learner(self) -> LearnerSpec:
+        """The user's learner, with the constants of the sweep ``digits``."""
+        return LearnerSpec(**DIGITS | dict(kind=codes.PLUGIN, path=self.source))
+
+    @property
     def sets(self) -> range:
+        """The seeds of the disjoint seed sets."""
         return range(self.size.sets)
 
-    def is_own(self, spec: RunSpec) -> bool:
-        """Whether the run plays the part that is looked at."""
-        return codes.PLUGIN in (spec.gate.kind, spec.follower.kind, spec.learner.kind)
+    def play(self, runs: Sequence[Run]) -> pd.DataFrame:
+        """The results table of the runs in their order, with the column ``arena``.
 
-    def play(self, jobs: Sequence[Job]) -> pd.DataFrame:
-        """The results table of the runs in their order, with the column ``arena``."""
-        plain = [i for i, job in enumerate(jobs) if self.is_own(job.spec) and not self.compiled]
-        apart = set(plain)
-        fast = [i for i in range(len(jobs)) if i not in apart]
-        found: dict[int, list[np.ndarray]] = {}
+        Runs of the user's part are played plainly unless it is compiled, all others compiled.
+        """
+        rows: list[list[np.ndarray]] = [[] for _ in runs]
+        plain = [not self.compiled and has_plugin(run.spec) for run in runs]
         with warnings.catch_warnings():
             warnings.simplefilter("ignore")
-            for chosen, prefer, compiled in ((fast, "threads", True), (plain, "processes", False)):
-                workers = min(self.jobs, len(chosen)) if len(chosen) > 3 else 1
-                asked = (delayed(timed)(jobs[i].spec, jobs[i].first, compiled) for i in chosen)
-                parts = Parallel(n_jobs=workers, prefer=prefer)(asked) if chosen else []
-                found.update((i, rows) for i, (rows, _) in zip(chosen, parts, strict=True))
-                if prefer == "processes" and workers > 1:
-                    self.elsewhere += sum(seconds for _, seconds in parts)
-        return self.tabled(jobs, [found[i] for i in range(len(jobs))])
-
-    def tabled(self, jobs: Sequence[Job], rows: list[list[np.ndarray]]) -> pd.DataFrame:
-        """Rows of runs -> results table."""
-        frames = []
-        for first in sorted({job.first for job in jobs}):
-            chosen = [i for i, job in enumerate(jobs) if job.first == first]
-            logs = [(jobs[i].name, RunLog(jobs[i].spec, engine.setup_of(jobs[i].spec), rows[i])) for i in chosen]
-            frames.append(table.from_logs(logs, first))
-        frame = pd.concat(frames, ignore_index=True)
-        return frame.assign(arena=frame["follower"] + "/" + frame["context"])
+            for prefer, is_plain in (("threads", False), ("processes", True)):
+                places = [i for i, p in enumerate(plain) if p == is_plain]
+                workers = min(self.jobs, len(places)) if len(places) > 3 else 1
+                calls = (delayed(timed)(runs[i], not is_plain) for i in places)
+                played = Parallel(n_jobs=workers, prefer=prefer)(calls) if places else []
+                for i, (run_rows, seconds) in zip(places, played, strict=True):
+                    rows[i] = run_rows
+                    self.elsewhere += seconds if is_plain and workers > 1 else 0.0
+        return tabled(runs, rows)
 
     def late(self) -> bool:
         """Whether the time is used up."""
         return time.monotonic() > self.stop
+
+
+def has_plugin(spec: RunSpec) -> bool:
+    """Whether a user's part plays in the run."""
+    return codes.PLUGIN in (spec.gate.kind, spec.follower.kind, spec.learner.kind)
+
+
+def tabled(runs: Sequence[Run], rows: list[list[np.ndarray]]) -> pd.DataFrame:
+    """The results table of runs with these rows, with the column ``arena``."""
+    frames = []
+    for first in sorted({run.first for run in runs}):
+        logs = [
+            (run.name, RunLog(run.spec, engine.setup_of(run.spec), run_rows))
+            for run, run_rows in zip(runs, rows, strict=True) if run.first == first
+        ]  # fmt: skip
+        frames.append(table.from_logs(logs, first))
+    frame = pd.concat(frames, ignore_index=True)
+    return frame.assign(arena=frame["follower"] + "/" + frame["context"])
 
 
 def way(kind: str, source: str, plain: bool) -> tuple[bool, str]:
@@ -169,24 +187,19 @@ def samples(kind: str, source: str) -> list[RunSpec]:
     """A short run of each sort that the part can play."""
     module, short = sources.load(source), dict(T=8, B=3, record=FINAL)
     if kind == plugins.GATE:
-        mine = GateSpec(kind=codes.PLUGIN, path=source)
-        games = [RunSpec(**short, **arena("ball", "free", 4), gate=mine)]
-        return [*games, RunSpec(**short, **recorded("digits", True), gate=mine)]
+        gate = GateSpec(kind=codes.PLUGIN, path=source)
+        return [RunSpec(**short, **p, gate=gate) for p in (arena("ball", "free", 4), recorded("digits", True))]
     follower = FollowerSpec(kind=codes.PLUGIN, path=source)
-    found = []
-    if callable(getattr(module, "respond", None)):
-        found.append(RunSpec(**short, stream=StreamSpec(context="free", d=4), follower=follower))
-    if callable(getattr(module, "choose", None)):
-        found.append(RunSpec(**short, stream=StreamSpec(d=4), follower=follower))
-    return found
+    contexts = [c for name, c in CONTEXT_OF.items() if callable(getattr(module, name, None))]
+    return [RunSpec(**short, **arena(follower, context, 4)) for context in contexts]
 
 
 def microseconds(spec: RunSpec, compiled: bool, rounds: int) -> float:
     """CPU time of a round, median of a few short runs [us]."""
     spec = spec.model_copy(update=dict(T=rounds, B=max(1, rounds // 10), beta=None, record=FINAL, replications=1))
-    taken = []
+    seconds = []
     for _ in range(TIMED):
         start = time.thread_time()
         rows_of(spec, 0, compiled)
-        taken.append(time.thread_time() - start)
-    return 1e6 * statistics.median(taken) / rounds
+        seconds.append(time.thread_time() - start)
+    return 1e6 * statistics.median(seconds) / rounds

@@ -1,11 +1,14 @@
-"""What a gate must be to be believed: within budget, blind to labels, honest in what it claims, repeatable."""
+"""The honesty of a gate: within its budget, blind to labels, true in what it claims, repeatable."""
+
+from typing import Any
 
 import numpy as np
 import pandas as pd
+from joblib import Parallel, delayed
 
-from paper_repro.preflight.bench import EVERY, FINAL, Bench, Job, arena, recorded, rows_of
-from paper_repro.preflight.outcome import SKIPPED, Outcome, of_finding, rule
-from paper_repro.preflight.signals import answers, claim_of, claims, first_difference, live, record
+from paper_repro.preflight.bench import EVERY, FINAL, Bench, Run, arena, recorded, rows_of
+from paper_repro.preflight.outcome import SKIPPED, Outcome, of_finding, over_sets, rule
+from paper_repro.preflight.signals import answers, claims, first_difference, latency_of, live_decisions, transcribe
 from sim.live.gate import LiveError
 from sim.rules import log
 from sim.sources import PluginError
@@ -20,46 +23,46 @@ STARVED = 0.05
 SLOW = 2000.0  # us a round: so slow that a short run must do
 SAME_BYTES = "the rule is the same bytes: use no clock, no global state, and no random number without a fixed seed"
 HASH = log.COLUMNS.index("decision_hash")
+UNREPEATABLE = "two runs of one seed differ, so that peeking cannot be told from chance; see 'determinism'"
 NEVER_BOUGHT = "the gate bought no label in any run, so the question is empty; see the check 'idle'"
 
 
 def budget_runs(b: Bench) -> pd.DataFrame:
     """Final rows with the cap off: every arena, budgets from one label to all, and digits."""
     if "budget" not in b.kept:
-        jobs: list[Job] = []
-        T = min(b.size.T, 300)
+        T, specs = min(b.size.T, 300), []
+        common = dict(gate=b.uncapped, record=FINAL)
         for follower, context in b.size.arenas:
-            place = arena(follower, context, 4)
             for B in sorted({1, 4, T // 50 + 1, T // 10, T // 2, T}):
                 if follower != "hard_instance" or B >= 4:
-                    jobs.append(Job(f"budget/{len(jobs)}", RunSpec(T=T, B=B, **place, gate=b.uncapped, record=FINAL)))
-        for B in (1, 20):
-            spec = RunSpec(T=min(b.size.digits_T, 300), B=B, **recorded("digits", True), gate=b.uncapped, record=FINAL)
-            jobs.append(Job(f"budget/{len(jobs)}", spec))
-        b.kept["budget_jobs"], b.kept["budget"] = jobs, b.play(jobs)
+                    specs.append(RunSpec(T=T, B=B, **arena(follower, context, 4), **common))
+        replay = recorded("digits", True)
+        specs += [RunSpec(T=min(b.size.digits_T, 300), B=B, **replay, **common) for B in (1, 20)]
+        runs = [Run(f"budget/{i}", spec) for i, spec in enumerate(specs)]
+        b.kept["budget_runs"], b.kept["budget"] = runs, b.play(runs)
     return b.kept["budget"]
 
 
 def budget(b: Bench) -> Outcome:
     """Labels <= B everywhere, with nothing but the gate to see to it."""
     rows = budget_runs(b)
-    found = judges.budget(rows)
+    finding = judges.budget(rows)
     planted = judges.budget(rows.assign(labels=rows["B"] + 1)).outcome
     control = f"one label more than B in each run: {planted}"
-    if found.outcome == VACUOUS:
-        return of_finding(found, NEVER_BOUGHT, control=control)
+    if finding.outcome == VACUOUS:
+        return of_finding(finding, NEVER_BOUGHT, control=control)
     betas = f"B from {rows['B'].min()} to {rows['B'].max()} of T = {rows['T'].max()}"
-    if found.outcome == PASS:
+    if finding.outcome == PASS:
         where = f"{len(rows)} runs, {rows['arena'].nunique()} arenas (evader and hard instance too), {betas}"
-        return of_finding(found, f"at most B labels in {where}, with the hard cap switched off", control=control)
+        return of_finding(finding, f"at most B labels in {where}, with the hard cap switched off", control=control)
     over = rows[rows["labels"] > rows["B"]].iloc[0]
-    spec = {job.name: job.spec for job in b.kept["budget_jobs"]}[over["run"]]
+    spec = {run.name: run.spec for run in b.kept["budget_runs"]}[over["run"]]
     path = rows_of(spec.model_copy(update=dict(record=EVERY)), 0, b.compiled)[0]
     labels = path[:, log.COLUMNS.index("labels")]
     first = int(np.argmax(labels > spec.budget)) + 1
     text = f"bought label {int(labels[first - 1])} of a budget of B = {spec.budget} in round {first} of {spec.T} "
-    text += f"against {over['arena']} ({int(over['labels'])} labels at the end; {found.detail}); the rule is at most B "
-    return of_finding(found, text + "labels: return False where purse.left <= 0", control=control)
+    text += f"against {over['arena']} ({int(over['labels'])} labels at the end; {finding.detail}); the rule is at most "
+    return of_finding(finding, text + "B labels: return False where purse.left <= 0", control=control)
 
 
 def idle(b: Bench) -> Outcome:
@@ -80,57 +83,48 @@ def idle(b: Bench) -> Outcome:
 
 def relabelled_pairs(b: Bench, gate: GateSpec, sets: range) -> list[tuple[str, int, bool]]:
     """(arena, round, alike?) for runs whose labels differ from a round on, compared up to and including it."""
-    jobs = []
-    for follower, context in PEEKED:
-        for seed in sets:
-            for r in (0, *ROUNDS):
-                spec = RunSpec(
-                    T=max(ROUNDS) + 5, beta=0.5, **arena(follower, context, 4), gate=gate, record=EVERY, seed=seed,
-                    relabel_from=r,
-                )  # fmt: skip
-                jobs.append(Job(f"{seed}/{r}", spec))
-    rows = b.play(jobs).set_index(["arena", "run", "t"])["decision_hash"]
+    common: dict[str, Any] = dict(T=max(ROUNDS) + 5, beta=0.5, gate=gate, record=EVERY)
+    runs = [
+        Run(f"{s}/{r}", RunSpec(**common, **arena(f, c, 4), seed=s, relabel_from=r))
+        for f, c in PEEKED for s in sets for r in (0, *ROUNDS)
+    ]  # fmt: skip
+    rows = b.play(runs).set_index(["arena", "run", "t"])["decision_hash"]
     return [
         (f"{f}/{c}", r, bool(rows[(f"{f}/{c}", f"{s}/0", r)] == rows[(f"{f}/{c}", f"{s}/{r}", r)]))
-        for f, c in PEEKED
-        for s in sets
-        for r in ROUNDS
-    ]
+        for f, c in PEEKED for s in sets for r in ROUNDS
+    ]  # fmt: skip
 
 
-def apart(b: Bench) -> list[str]:
-    """What differs when recorded signals are answered outside the game: without it, without the bait."""
-    said = []
+def outside_the_game(b: Bench) -> list[str]:
+    """What differs when noted signals are answered outside the game: without it, and with the surprise hidden."""
+    differences = []
     for place in (arena("ball", "free", 4), arena("best_response", "shift", 4), recorded("digits", True)):
         spec = RunSpec(T=80, B=40, **place, gate=b.gate, record=EVERY)
-        found = record(spec)
-        if found.rows[-1][HASH] != record(spec).rows[-1][HASH]:
-            return ["two runs of one seed differ, so that peeking cannot be told from chance; see 'determinism'"]
-        played, name = [s.bought for s in found.seen], f"{spec.follower.kind}/{spec.stream.context}"
+        name, played = f"{spec.follower.kind}/{spec.stream.context}", transcribe(spec)
+        if played.rows[-1][HASH] != transcribe(spec).rows[-1][HASH]:
+            return [UNREPEATABLE]
         try:
-            same = answers(b.source, found.setup, found.seen)
+            alone = answers(b.source, played.setup, played.rounds)
         except PluginError as error:
-            said.append(f"it cannot decide outside the game ({name}): {error}")
+            differences.append(f"it cannot decide outside the game ({name}): {error}")
             continue
-        where = first_difference(played, same)
+        where = first_difference(played.decisions, alone)
         if where:
             text = f"round {where} ({name}): from the same purse and signal it decides otherwise outside the game, "
-            said.append(text + "so it reads something else (frames, globals, a clock)")
-        blind = answers(b.source, found.setup, found.seen, bait=False)
-        where = first_difference(same, blind)
+            differences.append(text + "so it reads something else (frames, globals, a clock)")
+        where = first_difference(alone, answers(b.source, played.setup, played.rounds, surprise=False))
         if where:
             text = f"round {where} ({name}): the decision changes when signal.surprise, which knows the label, "
-            said.append(text + "is hidden")
+            differences.append(text + "is hidden")
         if spec.stream.context == "recorded":
-            said += recorded_labels(b, spec)
-    return said
+            differences += of_recorded_labels(spec, played.rows)
+    return differences
 
 
-def recorded_labels(b: Bench, spec: RunSpec) -> list[str]:
-    """The same on a recorded stream whose labels are changed from a round on."""
-    plain = record(spec).rows
+def of_recorded_labels(spec: RunSpec, rows: np.ndarray) -> list[str]:
+    """What differs from a run's ``rows`` on a recorded stream whose labels are changed from a round on."""
     for r in ROUNDS:
-        if record(spec, relabelled=r).rows[r - 1][HASH] != plain[r - 1][HASH]:
+        if transcribe(spec, relabel_from=r).rows[r - 1][HASH] != rows[r - 1][HASH]:
             return [f"round {r} (digits): the decision changes with that round's own label"]
     return []
 
@@ -141,17 +135,17 @@ def peeking(b: Bench) -> Outcome:
     peeker = relabelled_pairs(b, GateSpec(kind="control_peek"), range(1))
     caught = sum(not alike for *_, alike in peeker)
     control = f"control_peek: {caught} of {len(peeker)} pairs differ, {FAIL if caught else PASS}"
-    said = apart(b)
-    if said and said[0].startswith("two runs"):
-        return Outcome(INCONCLUSIVE, said[0], control=control)
+    differences = outside_the_game(b)
+    if differences == [UNREPEATABLE]:
+        return Outcome(INCONCLUSIVE, UNREPEATABLE, control=control)
     different = [p for p in pairs if not p[2]]
     if different:
         name, r, _ = different[0]
         text = f"{len(different)} of {len(pairs)} pairs decide differently up to a round when only its label and later "
-        said.append(text + f"ones differ, first in round {r} of {name}")
-    if said:
-        return rule(True, "; ".join(said) + ". The rule: decide from purse and signal, and never from signal.surprise",
-                    len(pairs), control)  # fmt: skip
+        differences.append(text + f"ones differ, first in round {r} of {name}")
+    if differences:
+        text = "; ".join(differences) + ". The rule: decide from purse and signal, and never from signal.surprise"
+        return rule(True, text, len(pairs), control)
     if not budget_runs(b)["labels"].any():
         return Outcome(VACUOUS, NEVER_BOUGHT, n=len(pairs), control=control)
     text = f"{len(pairs)} pairs of runs with other labels from a round on decide alike up to it, on digits too; so "
@@ -160,90 +154,80 @@ def peeking(b: Bench) -> Outcome:
 
 def claim_runs(b: Bench) -> pd.DataFrame:
     """A row for every round of the runs in which latency() is checked; sigma = 0 makes the bounds tight."""
-    out = []
-    arenas = [a for a in b.size.arenas if a[1] in ("free", "shift", "isotropic")]
-    for follower, context in arenas:
-        for sigma in (0.0, 0.25, 1.0):
-            if follower == "hard_instance" and sigma == 0.0:
-                continue
-            for seed in b.sets:
-                for i in range(b.size.latency_reps):
-                    spec = RunSpec(
-                        T=b.size.latency_T, beta=0.3, **arena(follower, context, 4), gate=b.gate, record=EVERY,
-                        learner=LearnerSpec(sigma=sigma), seed=seed,
-                    )  # fmt: skip
-                    out.append(rounds_of(b.source, spec, i))
-    return pd.concat(out, ignore_index=True)
+    common: dict[str, Any] = dict(T=b.size.latency_T, beta=0.3, gate=b.gate, record=EVERY)
+    rows = [
+        claim_rows(b.source, RunSpec(**common, **arena(f, c, 4), learner=LearnerSpec(sigma=sigma), seed=s), i)
+        for f, c in b.size.arenas if c in ("free", "shift", "isotropic")
+        for sigma in (0.0, 0.25, 1.0) if f != "hard_instance" or sigma > 0.0
+        for s in b.sets for i in range(b.size.latency_reps)
+    ]  # fmt: skip
+    return pd.concat(rows, ignore_index=True)
 
 
-def rounds_of(source: str, spec: RunSpec, replication: int) -> pd.DataFrame:
-    """rho, what latency() claimed and the confidence ratio of every round of one run."""
-    found = record(spec, replication)
-    regret, ratio = (found.rows[:, log.COLUMNS.index(c)] for c in ("regret", "conf_ratio_max"))
-    name = f"{spec.follower.kind}/{spec.stream.context} sigma={spec.learner.sigma:g} seed={spec.seed}"
-    k = spec.learner
+def claim_rows(source: str, spec: RunSpec, replication: int) -> pd.DataFrame:
+    """Regret rho, what latency() claimed and the confidence ratio of every round of one run."""
+    played, k = transcribe(spec, replication), spec.learner
+    regret, ratio = (played.rows[:, log.COLUMNS.index(c)] for c in ("regret", "conf_ratio_max"))
+    name = f"{spec.follower.kind}/{spec.stream.context} sigma={k.sigma:g} seed={spec.seed}"
     return pd.DataFrame(
         dict(run=name, replication=replication, t=np.arange(1, spec.T + 1), rho=np.diff(regret, prepend=0.0),
-             claimed=claims(source, found), ratio=ratio[-1], S=k.S, L=k.L, delta=k.delta)
+             claimed=claims(source, played), ratio=ratio[-1], S=k.S, L=k.L, delta=k.delta)
     )  # fmt: skip
 
 
 def latency(b: Bench) -> Outcome:
     """Where the file defines latency(): on E no round's regret exceeds it."""
-    if claim_of(b.source) is None:
+    if latency_of(b.source) is None:
         return Outcome(SKIPPED, "the file defines no latency(game, purse, signal), so it claims no bound on the regret")
     rows = claim_runs(b)
-    found = judges.claimed(rows, b.level)
+    finding = judges.claimed(rows, b.level)
     tenth = judges.claimed(rows.assign(claimed=0.1 * rows["claimed"]), b.level).outcome
-    control = f"the same claims times 0.1: {tenth}"
-    if found.outcome != FAIL:
-        return of_finding(found, f"the regret of a round never exceeds what latency() claimed on E: {found.detail}",
-                          control=control)  # fmt: skip
-    worst = judges.worst_claim(rows)
-    text = f"overconfident: round {int(worst['t'])} of {worst['run']} costs {worst['rho']:.4g}, latency() claimed at "
-    text += (
-        f"most {worst['claimed']:.4g} ({found.detail}); claim at least signal.latency, or a bound that you can prove"
-    )
-    return of_finding(found, text, control=control)
+    text = f"the regret of a round never exceeds what latency() claimed on E: {finding.detail}"
+    if finding.outcome == FAIL:
+        worst = judges.worst_claim(rows)
+        text = f"overconfident: round {int(worst['t'])} of {worst['run']} costs {worst['rho']:.4g}, latency() claimed "
+        text += f"at most {worst['claimed']:.4g} ({finding.detail}); claim at least signal.latency, or a bound that "
+        text += "you can prove"
+    return of_finding(finding, text, control=f"the same claims times 0.1: {tenth}")
 
 
 def coverage(b: Bench) -> Outcome:
     """How often does the learner's ellipsoid lose the truth under this gate's choice of labels?"""
     delta, reps = LearnerSpec().delta, b.size.cover_reps(b.level)
-    jobs = [
-        Job(f"coverage/{f}/{c}/{s}", RunSpec(T=b.size.cover_T, beta=0.3, **arena(f, c, 4), gate=b.gate, record=FINAL,
-                                             seed=s, replications=reps))
+    common: dict[str, Any] = dict(T=b.size.cover_T, beta=0.3, gate=b.gate, record=FINAL, replications=reps)
+    rows = b.play([
+        Run(f"coverage/{f}/{c}/{s}", RunSpec(**common, **arena(f, c, 4), seed=s))
         for f, c in b.size.cover_arenas for s in b.sets
-    ]  # fmt: skip
-    rows = b.play(jobs)
-    found = coverage_of(rows, b.level)
-    verdict = judges.agreed(found.outcome, [coverage_of(rows[rows["seed"] == s], b.level).outcome for s in b.sets])
+    ])  # fmt: skip
+    finding, verdict = over_sets(lambda part: coverage_of(part, b.level), rows, b.sets)
     short = coverage_of(rows.assign(conf_ratio_max=rows["conf_ratio_max"] / 0.05), b.level).outcome
     k, n = int((rows["conf_ratio_max"] > 1.0).sum()), len(rows)
-    text = f"the truth left the ellipsoid in {k} of {n} runs of {b.size.cover_T} rounds ({found.detail}); promised: at "
-    text += f"most {delta:.0%}" + (", which every gate that does not peek keeps" if verdict == FAIL else "")
-    return of_finding(found, text, verdict, f"the radius times 0.05: {short}")
+    text = f"the truth left the ellipsoid in {k} of {n} runs of {b.size.cover_T} rounds ({finding.detail}); promised: "
+    text += f"at most {delta:.0%}" + (", which every gate that does not peek keeps" if verdict == FAIL else "")
+    return of_finding(finding, text, verdict, f"the radius times 0.05: {short}")
 
 
 def determinism(b: Bench) -> Outcome:
-    """The same bytes twice, on one thread and two, in another process, compiled and plain."""
+    """The same seed gives the same bytes: in two games and on a recorded stream."""
     specs = [
-        RunSpec(T=60 if b.cost < SLOW else 20, beta=0.3, **place, gate=b.gate, record=kept, replications=2)
-        for place, kept in (
+        RunSpec(T=60 if b.cost < SLOW else 20, beta=0.3, **place, gate=b.gate, record=record, replications=2)
+        for place, record in (
             (arena("evader", "free", 4), EVERY),
             (arena("best_response", "shift", 4), EVERY),
-            (recorded("digits", True), FINAL),  # its accuracy is dear to evaluate
+            (recorded("digits", True), FINAL),  # every recorded round evaluates the accuracy, which takes long
         )
     ]
     return repeated(b, specs)
 
 
 def repeated(b: Bench, specs: list[RunSpec]) -> Outcome:
-    """Are runs the same bytes a second time, in the plain loop, and in another process?"""
+    """Are runs the same bytes a second time, in the plain loop (of a compiled part), and in another process?"""
     first = [np.array(rows_of(s, 0, b.compiled)) for s in specs]
     ways = {"a second time": [np.array(rows_of(s, 0, b.compiled)) for s in specs]}
-    ways["in the plain loop"] = [np.array(rows_of(s, 0, False)) for s in specs]
-    ways["in another process"] = apart_process(specs)
+    if b.compiled:
+        ways["in the plain loop"] = [np.array(rows_of(s, 0, False)) for s in specs]
+    elsewhere = Parallel(n_jobs=2, prefer="processes")(delayed(rows_of)(s, 0, False) for s in specs)
+    ways["in another process"] = [np.array(rows) for rows in elsewhere]
     for name, again in ways.items():
         for spec, x, y in zip(specs, first, again, strict=True):
             if not np.array_equal(x, y, equal_nan=True):
@@ -252,27 +236,18 @@ def repeated(b: Bench, specs: list[RunSpec]) -> Outcome:
     return rule(False, f"the same bytes {', '.join(ways)}", len(specs) * len(ways))
 
 
-def apart_process(specs: list[RunSpec]) -> list[np.ndarray]:
-    """The runs in the plain loop of two other processes."""
-    from joblib import Parallel, delayed
-
-    found = Parallel(n_jobs=2, prefer="processes")(delayed(rows_of)(s, 0, False) for s in specs)
-    return [np.array(rows) for rows in found]
-
-
 def resume(b: Bench) -> Outcome:
     """Outside the simulator (``live.gate.LiveGate``), saved as JSON halfway and restored: the same decisions."""
     spec = RunSpec(T=120, beta=0.3, **recorded("digits", True), gate=b.gate, record=EVERY)
-    whole = live(spec, 0)
-    points = (1, 40, 60)
+    whole, points = live_decisions(spec, 0), (1, 40, 60)
     try:
-        cut = [live(spec, at) for at in points]
+        resumed = [live_decisions(spec, t) for t in points]
     except LiveError as error:
         return Outcome(SKIPPED, f"a run that is killed must start again: {error}")
-    for at, again in zip(points, cut, strict=True):
-        where = first_difference(whole, again)
+    for t, decisions in zip(points, resumed, strict=True):
+        where = first_difference(whole, decisions)
         if where:
-            text = f"saved after round {at} and restored, the gate decides otherwise in round {where}; state() must "
+            text = f"saved after round {t} and restored, the gate decides otherwise in round {where}; state() must "
             return rule(True, text + "hold everything that later decisions depend on, as JSON", len(points))
     text = f"saved as JSON after rounds {', '.join(map(str, points))} of {spec.T} and restored, it decides as if it "
     return rule(False, text + "had not been stopped", len(points))

@@ -35,15 +35,15 @@ def chosen_kind(source: str, kind: str | None) -> str:
 
     if kind is not None and kind not in KINDS:
         raise ValueError(f"unknown kind {kind!r}; valid: {', '.join(KINDS)}")
-    found = plugins.kinds(source)
     if kind is not None:
         plugins.part(source, kind)
         return kind
-    if not found:
+    kinds = plugins.kinds(source)
+    if not kinds:
         raise PluginError(f"{source} brings no part: it must define {'; or '.join(plugins.ASKED.values())}")
-    if len(found) > 1:
-        raise ValueError(f"{source} brings {' and '.join(found)}; say which with --kind")
-    return found[0]
+    if len(kinds) > 1:
+        raise ValueError(f"{source} brings {' and '.join(kinds)}; say which with --kind")
+    return kinds[0]
 
 
 def preflight(
@@ -60,7 +60,7 @@ def preflight(
     minutes: Annotated[float, typer.Option("--minutes", help="Wall clock to stay under.")] = 5.0,
     plain: Annotated[bool, typer.Option("--plain", help="Do not compile; play the plain loop.")] = False,
 ) -> int:
-    """Ask whether a gate, follower or learner of your own is fit for a full run, and where it wins and breaks."""
+    """Ask whether a gate, follower or learner that you wrote is fit for a full run, and where it wins and breaks."""
     from sim import recorded
 
     which = chosen_kind(source, kind)
@@ -69,7 +69,7 @@ def preflight(
     if features:
         recorded.load(features, True)
     from paper_repro.preflight import battery
-    from paper_repro.preflight import page as preflight_page
+    from paper_repro.preflight.page import page
     from sim.files import ensure_writable, write_atomic
     from theory.falsify import search
 
@@ -77,23 +77,20 @@ def preflight(
     ensure_writable(folder)
     if not plain and which != "learner":
         print(f"{which} {source}: compiling takes up to a minute", flush=True)
-    made = battery.prepare(source, which, features=features, quick=quick, jobs=jobs, minutes=minutes, plain=plain)
-    print(f"{which} {source}: {made.how}")
-    for line in made.said:
-        print(f"reduced: {line}")
+    b = battery.prepare(source, which, features=features, quick=quick, jobs=jobs, minutes=minutes, plain=plain)
+    print(f"{which} {source}: {b.how}", *(f"reduced: {line}" for line in b.reduced), sep="\n")
 
-    def tell(found) -> None:  # type: ignore[no-untyped-def]
-        print(f"{found.outcome.verdict:<13} {found.check.title}: {found.outcome.message}", flush=True)
+    def tell(answer: battery.Answer) -> None:
+        print(f"{answer.outcome.verdict:<13} {answer.check.title}: {answer.outcome.message}", flush=True)
 
-    report = battery.fly(made, tell)
+    report = battery.fly(b, tell)
+    html = folder / "preflight.html"
     write_atomic(folder / "preflight.json", battery.text_of(report).encode())
-    write_atomic(folder / "preflight.html", preflight_page.page(report).encode())
-    for name, found in report.bench.kept.get("instances", {}).items():
-        search.save(found, folder / "instances" / f"{name}.json")
-    said = {0: "fit for a full run", 1: "unfit: an honesty check failed", 3: "inconclusive"}[report.code]
-    print(
-        f"{said}; {report.wall:.0f} s ({report.cpu:.0f} s of processor time); {(folder / 'preflight.html').resolve()}"
-    )
+    write_atomic(html, page(report).encode())
+    for name, instance in b.kept.get("instances", {}).items():
+        search.save(instance, folder / "instances" / f"{name}.json")
+    verdict = {0: "fit for a full run", 1: "unfit: an honesty check failed", 3: "inconclusive"}[report.code]
+    print(f"{verdict}; {report.wall:.0f} s ({report.cpu:.0f} s of processor time); {html.resolve()}")
     return report.code
 
 

@@ -1,19 +1,20 @@
-"""The battery of a follower: does it stay in the game, do the bounds hold under it, and how much does it extract?
+"""The battery of a follower: does it keep to the game, do the bounds hold against it, how much regret does it extract?
 
-The ledger's claims B1-B3, B6-B8 say "for every follower", so their own judges look at this one.
+The ledger's claims B1-B3 and B6-B8 hold for every follower, so their judges are asked about this one.
 """
 
-from collections.abc import Callable
+from collections.abc import Callable, Iterable
 from typing import Any
 
 import pandas as pd
 
-from paper_repro.preflight.bench import EVERY, FINAL, Bench, Job, built_in, contenders, rows_of
+from paper_repro.preflight.bench import EVERY, FINAL, Bench, Run, arena, rows_of
 from paper_repro.preflight.checks import repeated
-from paper_repro.preflight.outcome import Check, Outcome, of_finding, rule
+from paper_repro.preflight.outcome import Check, Outcome, of_finding, over_sets, rule
 from sim import plugins
 from sim.rules import codes, followers
-from sim.spec import FollowerSpec, GateSpec, LearnerSpec, RecordSpec, RunSpec, StreamSpec
+from sim.spec import FollowerSpec, GateSpec, LearnerSpec, RecordSpec, RunSpec
+from sim.sweeps import ALL_GATES
 from theory.judges import path
 from theory.judges import plugin as judges
 from theory.ledger import FAIL, PASS, VACUOUS, Finding, Tables, all_of
@@ -34,11 +35,9 @@ def contexts(b: Bench) -> tuple[str, ...]:
     return free + (pools if callable(getattr(module, "choose", None)) else ())
 
 
-def place(b: Bench, context: str, d: int = 4, kind: str = codes.PLUGIN) -> dict[str, Any]:
-    """Stream and follower: the one looked at, or a built-in one."""
-    stream = StreamSpec(context=context, d=d, leak=0.1 if context == "zipf" else 0.0, components=min(4, d))
-    mine = kind == codes.PLUGIN
-    return dict(stream=stream, follower=FollowerSpec(kind=kind, path=b.source) if mine else built_in(kind, d))
+def beside(b: Bench, context: str) -> list[str | FollowerSpec]:
+    """The built-in followers of a context's game and, last, the user's."""
+    return [*RIVALS[game_of(context)], b.follower]
 
 
 def game_of(context: str) -> str:
@@ -48,24 +47,22 @@ def game_of(context: str) -> str:
 
 def interface(b: Bench) -> Outcome:
     """Every vector is finite and in the ball, every set is one that can be shown, nothing raises."""
+    common: dict[str, Any] = dict(T=60, beta=0.3, record=FINAL)
     specs = [
-        RunSpec(T=60, beta=0.3, **place(b, c, d), gate=GateSpec(kind=g), record=FINAL, learner=LearnerSpec(sigma=sigma))
+        RunSpec(**common, **arena(b.follower, c, d), gate=GateSpec(kind=g), learner=LearnerSpec(sigma=sigma))
         for c in contexts(b) for d in (1, 4) for g in ("always", "never", "llf_self_paced") for sigma in (0.0, 1.0)
         if c not in ("zipf", "shift") or d > 1
     ]  # fmt: skip
     for spec in specs:
-        rows_of(spec, 0, False)  # an OwnError names the file and what broke
+        rows_of(spec, 0, False)  # a PluginError names the file and what broke
     text = f"{', '.join(contexts(b))}: all vectors and sets could be shown in {len(specs)} runs of 60 rounds"
     return rule(False, text, len(specs))
 
 
 def determinism(b: Bench) -> Outcome:
-    """The same bytes twice, compiled and plain, in another process."""
-    specs = [
-        RunSpec(T=60, beta=0.3, **place(b, c), gate=GateSpec(kind="llf_self_paced"), record=EVERY, replications=2)
-        for c in contexts(b)
-    ]
-    return repeated(b, specs)
+    """The same seed gives the same bytes in every context that it plays."""
+    common: dict[str, Any] = dict(T=60, beta=0.3, gate=GateSpec(kind="llf_self_paced"), record=EVERY, replications=2)
+    return repeated(b, [RunSpec(**common, **arena(b.follower, c, 4)) for c in contexts(b)])
 
 
 def bound_runs(b: Bench) -> dict[str, pd.DataFrame]:
@@ -75,13 +72,12 @@ def bound_runs(b: Bench) -> dict[str, pd.DataFrame]:
         reps = judges.enough(LearnerSpec().delta, b.level / (len(contexts(b)) * len(covered)))
         record = RecordSpec(per_octave=1)
 
-        def play(gates: list[GateSpec], T: int, n: int, d: int = 4, **more: Any) -> pd.DataFrame:
+        def play(gates: Iterable[GateSpec], T: int, n: int, d: int = 4, **more: Any) -> pd.DataFrame:
             more |= dict(T=T, record=record, replications=n)
-            jobs = [
-                Job(f"{c}/{i}/{s}", RunSpec(**place(b, c, d), gate=g, seed=s, **more))
+            return b.play([
+                Run(f"{c}/{i}/{s}", RunSpec(**arena(b.follower, c, d), gate=g, seed=s, **more))
                 for c in contexts(b) for i, g in enumerate(gates) for s in b.sets
-            ]  # fmt: skip
-            return b.play(jobs)
+            ])  # fmt: skip
 
         def kind(*names: str, cap: bool = True) -> list[GateSpec]:
             return [GateSpec(kind=n, cap=cap) for n in names]
@@ -91,7 +87,7 @@ def bound_runs(b: Bench) -> dict[str, pd.DataFrame]:
         tight: dict[str, Any] = dict(T=400, n=n, d=2, learner=LearnerSpec(sigma=0.25))
         b.kept["bounds"] = dict(
             coverage=play(kind(*covered), b.size.cover_T, reps, beta=0.3),
-            gates=play(contenders(None), T, max(n // 2, 2), beta=0.1),
+            gates=play(ALL_GATES, T, max(n // 2, 2), beta=0.1),
             horizon=play(kind("always"), **tight),
             theorem2=play(kind("llf_fixed", cap=False), **tight, beta=0.3),
             theorem3=play(kind("llf_paced", cap=False), **tight, beta=0.3),
@@ -104,12 +100,9 @@ def bound(judge: Judge, name: str) -> Callable[[Bench], Outcome]:
 
     def check(b: Bench) -> Outcome:
         rows = bound_runs(b)[name]
-        found = judge({name: rows}, b.level)
-        alone = [judge({name: rows[rows["seed"] == s]}, b.level).outcome for s in b.sets]
-        said = found.detail
-        if found.outcome == FAIL:
-            said = f"the bound fails: either the follower leaves the game or the claim is refuted. {said}"
-        return of_finding(found, said, judges.agreed(found.outcome, alone))
+        finding, verdict = over_sets(lambda part: judge({name: part}, b.level), rows, b.sets)
+        broken = "the bound fails: either the follower leaves the game or the claim is refuted. "
+        return of_finding(finding, (broken if finding.outcome == FAIL else "") + finding.detail, verdict)
 
     return check
 
@@ -117,13 +110,12 @@ def bound(judge: Judge, name: str) -> Callable[[Bench], Outcome]:
 def strength_runs(b: Bench) -> pd.DataFrame:
     """Final rows of this follower and the built-in ones, by game and gate."""
     if "strength" not in b.kept:
-        chosen = [c for c in contexts(b) if c in ("free", "isotropic")]
         common: dict[str, Any] = dict(T=b.size.T, beta=0.1, record=FINAL, replications=b.size.reps)
-        jobs = [
-            Job(f"{g}/{k}/{c}/{s}", RunSpec(**common, **place(b, c, 8, k), gate=GateSpec(kind=g), seed=s))
-            for c in chosen for k in (*RIVALS[game_of(c)], codes.PLUGIN) for g in GATES for s in b.sets
-        ]  # fmt: skip
-        b.kept["strength"] = b.play(jobs)
+        b.kept["strength"] = b.play([
+            Run(f"{g}/{i}/{c}/{s}", RunSpec(**common, **arena(f, c, 8), gate=GateSpec(kind=g), seed=s))
+            for c in contexts(b) if c in ("free", "isotropic")
+            for i, f in enumerate(beside(b, c)) for g in GATES for s in b.sets
+        ])  # fmt: skip
     return b.kept["strength"]
 
 
@@ -137,23 +129,22 @@ def strength_table(rows: pd.DataFrame, level: float) -> pd.DataFrame:
 
 def strength(b: Bench) -> Outcome:
     """Does it extract surely more regret than the strongest myopic follower, from every gate?"""
+
+    def over_strongest(table: pd.DataFrame) -> pd.DataFrame:
+        return table[table["rival"].isin(STRONGEST.values())]
+
+    def judge(part: pd.DataFrame) -> Finding:
+        rows = over_strongest(strength_table(part, b.level)).to_dict("records")
+        return all_of([(r["arena"], r["mean"], r["low"], r["high"]) for r in rows], 0.0, "above")
+
     rows = strength_runs(b)
     b.kept["extracted"] = table = strength_table(rows, b.level)
-
-    def judged(level_rows: pd.DataFrame) -> Finding:
-        found = strength_table(level_rows, b.level)
-        strongest = found[found["rival"].isin(STRONGEST.values())]
-        return all_of(
-            [(r["arena"], r["mean"], r["low"], r["high"]) for r in strongest.to_dict("records")], 0.0, "above"
-        )
-
-    found = judged(rows)
-    verdict = judges.agreed(found.outcome, [judged(rows[rows["seed"] == s]).outcome for s in b.sets])
-    best = table[table["rival"].isin(STRONGEST.values())]
-    weak = best[best["high"] < 0]["arena"]
-    text = f"it surely extracts more than {' or '.join(sorted(set(best['rival'])))} from "
-    text += f"{int((best['low'] > 0).sum())} of {len(best)} gates and surely less from {len(weak)}"
-    return of_finding(found, text + (f" ({', '.join(weak)})" if len(weak) else ""), verdict)
+    finding, verdict = over_sets(judge, rows, b.sets)
+    strongest = over_strongest(table)
+    weak = strongest[strongest["high"] < 0]["arena"]
+    text = f"it surely extracts more than {' or '.join(sorted(set(strongest['rival'])))} from "
+    text += f"{int((strongest['low'] > 0).sum())} of {len(strongest)} gates and surely less from {len(weak)}"
+    return of_finding(finding, text + (f" ({', '.join(weak)})" if len(weak) else ""), verdict)
 
 
 def harm(b: Bench) -> Outcome:
@@ -161,31 +152,28 @@ def harm(b: Bench) -> Outcome:
     rows = strength_runs(b)
     mean = float(rows[rows["follower"] == codes.PLUGIN]["regret"].mean())
     text = f"mean regret {mean:.3g} in {b.size.T} rounds at beta 0.1"
-    verdict = PASS if mean > 0.0 else VACUOUS
-    return Outcome(
-        verdict, text if mean > 0.0 else f"{text}: it never costs anything, so the bounds are empty", mean, 0.0
-    )
+    if mean > 0.0:
+        return Outcome(PASS, text, mean, 0.0)
+    return Outcome(VACUOUS, f"{text}: it never costs anything, so the bounds are empty", mean, 0.0)
 
 
 def exponent(b: Bench) -> Outcome:
     """With every label bought its regret grows no faster than T^0.6 (claim B4b)."""
     context = contexts(b)[0]
-    kinds = (*RIVALS[game_of(context)], codes.PLUGIN)
-    n = b.size.rate_reps
-    jobs = [
-        Job(f"{k}/{T}/{s}", RunSpec(T=T, **place(b, context, 4, k), record=FINAL, seed=s, replications=n))
-        for k in kinds for T in b.size.horizons for s in b.sets
-    ]  # fmt: skip
-    rows = b.play(jobs)
+    common: dict[str, Any] = dict(record=FINAL, replications=b.size.rate_reps)
+    rows = b.play([
+        Run(f"{i}/{T}/{s}", RunSpec(T=T, **common, **arena(f, context, 4), seed=s))
+        for i, f in enumerate(beside(b, context)) for T in b.size.horizons for s in b.sets
+    ])  # fmt: skip
     rows = rows.assign(gate=rows["follower"])
 
-    def judged(part: pd.DataFrame) -> Finding:
+    def judge(part: pd.DataFrame) -> Finding:
         return judges.exponent_finding(judges.exponents(part, "T", b.level), codes.PLUGIN, 0.5, False)
 
     b.kept["exponents_T"] = judges.exponents(rows, "T", b.level)
-    found = judged(rows)
-    verdict = judges.agreed(found.outcome, [judged(rows[rows["seed"] == s]).outcome for s in b.sets])
-    return of_finding(found, f"regret grows like T^{found.measured:.2f} in context {context} ({found.detail})", verdict)
+    finding, verdict = over_sets(judge, rows, b.sets)
+    text = f"regret grows like T^{finding.measured:.2f} in context {context} ({finding.detail})"
+    return of_finding(finding, text, verdict)
 
 
 BATTERY: tuple[Check, ...] = (

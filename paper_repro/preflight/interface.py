@@ -9,11 +9,12 @@ import numpy as np
 
 from paper_repro.preflight.bench import EVERY, Bench, arena
 from paper_repro.preflight.outcome import Outcome, rule
-from paper_repro.preflight.signals import answers, blaming, claim_of, first_difference, record
+from paper_repro.preflight.signals import answers, first_difference, latency_of, transcribe
 from sim import engine, plugins
 from sim.rules import gates
 from sim.rules.gates import Purse, Signal
 from sim.setup import Setup
+from sim.sources import errors_of
 from sim.spec import RunSpec
 
 WIDTHS = (0.0, 1e-300, 1e-9, 0.5, 1.0, 30.0)
@@ -23,56 +24,52 @@ GAPS = (0.0, 1e-12, 1.0, 1e6)
 
 def extremes(g: Setup) -> list[tuple[Purse, Signal]]:
     """Purses and signals that a run may bring, though rarely: no label left, the last round, zero and huge values."""
-    empty = gates.open_purse(g)
-    purses = (empty, empty._replace(left=1, psi=g.info), empty._replace(left=0, psi=g.info))
-    found = []
-    for t, p in ((0, purses[0]), (g.T // 2, purses[1]), (g.T - 1, purses[2]), (g.T - 1, purses[0])):
-        for width in WIDTHS:
-            for latency in LATENCIES:
-                for gap in GAPS:
-                    certified = 1 if latency <= 0.0 else 0
-                    x = Signal(t, latency, width, math.log1p(width * width), gap, certified, 1.0, 0, 0.0)
-                    found.append((p, x))
-    return found
+    fresh = gates.open_purse(g)
+    last, empty = fresh._replace(left=1, psi=g.info), fresh._replace(left=0, psi=g.info)
+    return [
+        (p, Signal(t, latency, width, math.log1p(width * width), gap, int(latency <= 0.0), 1.0, 0, 0.0))
+        for t, p in ((0, fresh), (g.T // 2, last), (g.T - 1, empty), (g.T - 1, fresh))
+        for width in WIDTHS for latency in LATENCIES for gap in GAPS
+    ]  # fmt: skip
 
 
-def asked_of(source: str, g: Setup) -> tuple[Callable[[Purse, Signal], Any], Any]:
+def query_of(source: str, g: Setup) -> tuple[Callable[[Purse, Signal], Any], Any]:
     """(query(purse, signal), the gate's object or None)."""
     module = plugins.part(source, plugins.GATE)
     if hasattr(module, "Gate"):
-        mine = module.Gate(g)
-        return mine.query, mine
+        gate = module.Gate(g)
+        return gate.query, gate
     return (lambda p, x: module.query(g, p, x)), None
 
 
-def state_of(mine: Any, p: Purse) -> str:
+def state_of(gate: Any, p: Purse) -> str:
     """What a query must leave alone, as text."""
-    saved = json.dumps(mine.state(), sort_keys=True, default=repr) if hasattr(mine, "state") else ""
+    saved = json.dumps(gate.state(), sort_keys=True, default=repr) if hasattr(gate, "state") else ""
     return saved + p.memory.tobytes().hex()
 
 
 def problem_of_query(source: str, g: Setup) -> str:
     """The first broken rule of query (and latency) on the extremes, '' if there is none."""
-    query, mine = asked_of(source, g)
-    claim = claim_of(source)
+    query, gate = query_of(source, g)
+    latency = latency_of(source)
     for p, x in extremes(g):
         p = p._replace(memory=p.memory.copy())
-        before = state_of(mine, p)
-        said = f"in round {x.t + 1} with width {x.width:g}, latency {x.latency:g}, gap {x.gap:g}, {p.left} labels left"
-        with blaming(source, said):
+        before = state_of(gate, p)
+        where = f"in round {x.t + 1} with width {x.width:g}, latency {x.latency:g}, gap {x.gap:g}, {p.left} labels left"
+        with errors_of(source, where):
             answer = query(p, x)
         if not isinstance(answer, bool | np.bool_):
-            return f"query returned {answer!r} {said}; the rule is a bool: return a comparison or bool(...)"
+            return f"query returned {answer!r} {where}; the rule is a bool: return a comparison or bool(...)"
         if query(p, x) != answer:
             return (
-                f"query changed its answer when asked twice {said}; the rule: a query has no effect; move it to update"
+                f"query changed its answer when asked twice {where}; the rule: a query has no effect; move it to update"
             )
-        if state_of(mine, p) != before:
-            return f"query changed the gate's memory {said}; the rule: only update may write; move it there"
-        with blaming(source, said):
-            value = claim(mine, g, p, x) if claim else 0.0
-        if math.isnan(value) or value < 0.0:
-            return f"latency returned {value:g} {said}; the rule is a number of at least 0 (inf claims nothing)"
+        if state_of(gate, p) != before:
+            return f"query changed the gate's memory {where}; the rule: only update may write; move it there"
+        with errors_of(source, where):
+            bound = latency(gate, g, p, x) if latency else 0.0
+        if math.isnan(bound) or bound < 0.0:
+            return f"latency returned {bound:g} {where}; the rule is a number of at least 0 (inf claims nothing)"
     return ""
 
 
@@ -80,19 +77,17 @@ def interface(b: Bench) -> Outcome:
     """query returns a bool, changes nothing, and nothing raises; update keeps its memory finite."""
     spec = RunSpec(T=60, B=20, **arena("evader", "free", 4), gate=b.gate, record=EVERY)
     g = engine.setup_of(spec)
-    with blaming(b.source):
+    with errors_of(b.source):
         problem = problem_of_query(b.source, g)
     n = len(extremes(g))
     if problem:
         return rule(True, problem, n)
-    found = record(spec)
-    once, twice = answers(b.source, g, found.seen), answers(b.source, g, found.seen, twice=True)
-    where = first_difference(once, twice)
+    rounds = transcribe(spec).rounds
+    where = first_difference(answers(b.source, g, rounds), answers(b.source, g, rounds, twice=True))
     if where:
         text = f"the decision of round {where} changes when earlier questions are put twice; the rule: a query has no "
         return rule(True, text + "effect; count in update", n)
-    module = plugins.part(b.source, plugins.GATE)
-    memory = found.seen[-1].purse.memory
+    module, memory = plugins.part(b.source, plugins.GATE), rounds[-1].purse.memory
     if not np.isfinite(memory).all():
         return rule(True, f"purse.memory holds {memory[~np.isfinite(memory)][0]:g}; the rule is finite numbers", n)
     has = hasattr(getattr(module, "Gate", module), "update")

@@ -1,10 +1,13 @@
-"""What a check answers, and how a ledger Finding becomes an answer."""
+"""What a check answers (an Outcome), and how a judge's Finding becomes one."""
 
 import math
 from collections.abc import Callable
 from dataclasses import dataclass
 from typing import Any, NamedTuple
 
+import pandas as pd
+
+from theory.judges.plugin import agreed
 from theory.ledger import FAIL, INCONCLUSIVE, PASS, VACUOUS, Finding
 
 SKIPPED = "SKIPPED"
@@ -14,8 +17,8 @@ NAN = math.nan
 
 @dataclass(frozen=True)
 class Outcome:
-    """A verdict, one line that says why, measured against bound with its interval, n runs or comparisons, and how a
-    planted fault fared under the same judge (``control``, empty where none makes sense)."""
+    """A verdict; a line that says why; measured against bound, with its interval; n runs or comparisons; and what the
+    same judge says of a planted fault (``control``, empty where there is none)."""
 
     verdict: str
     message: str
@@ -28,7 +31,7 @@ class Outcome:
 
 
 class Check(NamedTuple):
-    """A question of the battery.  ``honest``: a FAIL makes the part unfit for a full run; the others only inform."""
+    """A question about a part.  A FAIL of an ``honest`` check makes it unfit for a full run; the others only inform."""
 
     id: str
     title: str
@@ -37,11 +40,16 @@ class Check(NamedTuple):
     run: Callable[[Any], Outcome]
 
 
-def of_finding(found: Finding, message: str, verdict: str = "", control: str = "") -> Outcome:
-    """The Outcome of a judge's Finding."""
-    return Outcome(
-        verdict or found.outcome, message, found.measured, found.bound, found.low, found.high, found.n, control
-    )
+def of_finding(finding: Finding, message: str, verdict: str = "", control: str = "") -> Outcome:
+    """The Outcome of a judge's Finding; ``verdict`` where it is another one."""
+    f = finding
+    return Outcome(verdict or f.outcome, message, f.measured, f.bound, f.low, f.high, f.n, control)
+
+
+def over_sets(judge: Callable[[pd.DataFrame], Finding], rows: pd.DataFrame, sets: range) -> tuple[Finding, str]:
+    """The finding on all rows, and the verdict: its outcome if every seed set alone gives it, else INCONCLUSIVE."""
+    finding = judge(rows)
+    return finding, agreed(finding.outcome, [judge(rows[rows["seed"] == s]).outcome for s in sets])
 
 
 def rule(broken: bool, message: str, n: int, control: str = "") -> Outcome:

@@ -7,8 +7,8 @@ import numpy as np
 import pandas as pd
 from jinja2 import Environment, PackageLoader, StrictUndefined
 
-from figures import preflight as picture
 from figures.gallery import encode
+from figures.preflight import draw
 from paper_repro.preflight.battery import LATE, Report, verdict_file
 from theory.ledger import FAIL, INCONCLUSIVE
 
@@ -17,10 +17,16 @@ RATES: tuple[tuple[str, str, tuple[float, ...], str], ...] = (
     ("exponents_T", "exponent in T", (0.5, 0.6), "Slopes with intervals; dashed: theory's 1/2 and the limit 0.6."),
     ("exponents_beta", "exponent in beta", (-0.5,), "Slopes with intervals; dashed: theory's -1/2."),
 )
-
-
-def _any(row: Any) -> Any:
-    return row
+MEANS = "Means over permuted orders; accuracy on a held-out quarter."
+SLOPES = "Log-log slope of the mean regret, with its interval."
+AS_IS = {  # tables that are shown as they are: title and note
+    "exponents_T": ("Exponents in T", SLOPES),
+    "exponents_beta": ("Exponents in beta", SLOPES),
+    "digits": ("Replay: digits", MEANS),
+    "features": ("Replay: features", MEANS),
+    "cost": ("Cost of a round", "Processor time of a whole round [us], measured side by side."),
+    "accuracy": ("Accuracy by gate", "Means on digits."),
+}
 
 
 def cell(text: str, mark: str = "") -> Cell:
@@ -40,9 +46,9 @@ def interval(row: Any, good_below: bool = True) -> Cell:
     return cell(f"{row.mean:.3g} [{number(row.low)}, {number(row.high)}]", mark)
 
 
-def pivoted(frame: pd.DataFrame, good_below: bool = True, rivals: list[str] | None = None) -> tuple[list, list]:
+def pivoted(frame: pd.DataFrame, good_below: bool = True) -> tuple[list, list]:
     """(head, rows): arenas down, rivals across, each cell a paired difference."""
-    names = rivals or sorted(frame["rival"].unique())
+    names = sorted(frame["rival"].unique())
     rows = []
     for arena, part in frame.groupby("arena"):
         by = {r.rival: r for r in part.itertuples()}
@@ -63,9 +69,10 @@ def plain(frame: pd.DataFrame) -> list[list[Cell]]:
 def summary_table(frame: pd.DataFrame) -> dict[str, Any]:
     """The rank table."""
     rows = [
-        [cell(r.gate), cell("–" if np.isnan(r.rank) else f"{r.rank:.1f} [{r.low:.1f}, {r.high:.1f}]"),
-         cell(number(r.regret_over_random)), cell(number(r.queried_over_random)), cell(f"{r.labels_over_B:.0%}")]
-        for r in map(_any, frame.itertuples())
+        [cell(r["gate"]), cell("–" if np.isnan(r["rank"]) else f"{r['rank']:.1f} [{r['low']:.1f}, {r['high']:.1f}]"),
+         cell(number(r["regret_over_random"])), cell(number(r["queried_over_random"])),
+         cell(f"{r['labels_over_B']:.0%}")]
+        for r in frame.to_dict("records")
     ]  # fmt: skip
     note = "Mean rank by regret over the arenas (1 is best, the same prompts and noise for all; resampled over seeds), "
     note += "geometric means over arenas of regret over random's, on the clock of all rounds and of bought rounds, and "
@@ -76,64 +83,53 @@ def summary_table(frame: pd.DataFrame) -> dict[str, Any]:
 
 def tables_of(kept: dict[str, Any]) -> list[dict[str, Any]]:
     """Every table of the page, from what the checks kept."""
-    found = []
+    tables = []
     if "summary" in kept:
-        found.append(summary_table(kept["summary"]))
+        tables.append(summary_table(kept["summary"]))
     if "equal" in kept:
         note = "Mean regret minus that of a rival with exactly the labels that this gate bought, run by run "
         note += "(llf_self_paced may leave some unspent). Below 0, green: this gate is surely better; above, orange: "
         note += "surely worse."
-        found.append(table("At equal labels", note, *pivoted(kept["equal"])))
+        tables.append(table("At equal labels", note, *pivoted(kept["equal"])))
     if "pairs" in kept:
         note = "Mean regret minus each built-in gate's with the same budget, paired over seeds; colours as above."
-        found.append(table("Against every gate in every arena", note, *pivoted(kept["pairs"])))
-    for name, title in (("exponents_T", "Exponents in T"), ("exponents_beta", "Exponents in beta")):
-        if name in kept:
-            note = "Log-log slope of the mean regret, with its interval."
-            found.append(table(title, note, list(kept[name].columns), plain(kept[name])))
+        tables.append(table("Against every gate in every arena", note, *pivoted(kept["pairs"])))
+    shown = {name: kept[name] for name in AS_IS if name in kept}
     for name in ("digits", "features"):
         if f"means_{name}" in kept:
-            means = kept[f"means_{name}"].reset_index().sort_values("accuracy", ascending=False)
-            found.append(table(f"Replay: {name}", "Means over permuted orders; accuracy on a held-out quarter.",
-                               list(means.columns), plain(means)))  # fmt: skip
-    if "cost" in kept:
-        found.append(table("Cost of a round", "Processor time of a whole round [us], measured side by side.",
-                           list(kept["cost"].columns), plain(kept["cost"])))  # fmt: skip
+            shown[name] = kept[f"means_{name}"].reset_index().sort_values("accuracy", ascending=False)
+    tables += [table(*AS_IS[name], list(shown[name].columns), plain(shown[name])) for name in AS_IS if name in shown]
     if "extracted" in kept:
         note = "Mean regret extracted beyond each built-in follower; green: this follower is surely stronger."
         for game, part in kept["extracted"].groupby(kept["extracted"]["arena"].str.split(" / ").str[0]):
-            found.append(table(f"Strength, {game} game", note, *pivoted(part, good_below=False)))
-    if "accuracy" in kept:
-        found.append(
-            table("Accuracy by gate", "Means on digits.", list(kept["accuracy"].columns), plain(kept["accuracy"]))
-        )
-    return found
+            tables.append(table(f"Strength, {game} game", note, *pivoted(part, good_below=False)))
+    return tables
 
 
 def figures_of(kept: dict[str, Any]) -> list[dict[str, str]]:
     """Every picture of the page."""
-    asked: list[tuple[pd.DataFrame, str, tuple[float, ...], str, str]] = []
+    pictures: list[tuple[pd.DataFrame, str, tuple[float, ...], str, str]] = []
     if "summary" in kept:
         frame = kept["summary"].dropna(subset=["rank"]).rename(columns={"gate": "label", "rank": "estimate"})
-        asked.append((frame, "mean rank (1 is best)", (), "Mean rank", "All gates, all arenas, the same budget."))
+        pictures.append((frame, "mean rank (1 is best)", (), "Mean rank", "All gates, all arenas, the same budget."))
     if "equal" in kept:
         frame = kept["equal"].query("rival == 'random'").rename(columns={"arena": "label", "mean": "estimate"})
-        asked.append((frame, "regret minus random's (reward)", (0.0,), "Against random at equal labels",
-                      "Left of the line this gate is better."))  # fmt: skip
-    for name, x, at, caption in RATES:
+        pictures.append((frame, "regret minus random's (reward)", (0.0,), "Against random at equal labels",
+                         "Left of the line this gate is better."))  # fmt: skip
+    for name, x, guides, caption in RATES:
         if name in kept:
             frame = kept[name].rename(columns={"gate": "label"})
-            asked.append((frame, x, at, x[0].upper() + x[1:], caption))
+            pictures.append((frame, x, guides, x[0].upper() + x[1:], caption))
     for name in ("digits", "features"):
         if f"data_{name}" in kept:
             frame = kept[f"data_{name}"].rename(columns={"rival": "label", "mean": "estimate"}).sort_values("estimate")
-            asked.append((frame, "accuracy minus the rival's (share)", (0.0,), f"Replay: {name}",
-                          "Right of the line this gate is more accurate with the same budget."))  # fmt: skip
-    found = []
-    for frame, x, guides, title, caption in asked:
-        png = encode(picture.draw(frame, x, guides), ("png",))["png"]
-        found.append(dict(title=title, caption=caption, data=base64.b64encode(png).decode()))
-    return found
+            pictures.append((frame, "accuracy minus the rival's (share)", (0.0,), f"Replay: {name}",
+                             "Right of the line this gate is more accurate with the same budget."))  # fmt: skip
+    return [
+        dict(title=title, caption=caption,
+             data=base64.b64encode(encode(draw(frame, x, guides), ("png",))["png"]).decode())
+        for frame, x, guides, title, caption in pictures
+    ]  # fmt: skip
 
 
 def page(report: Report) -> str:
@@ -146,7 +142,5 @@ def page(report: Report) -> str:
         loader=PackageLoader("paper_repro"), undefined=StrictUndefined, autoescape=True, trim_blocks=True,
         lstrip_blocks=True,
     )  # fmt: skip
-    kept = report.bench.kept
-    return environment.get_template("preflight.html.j2").render(
-        **shown, tables=tables_of(kept), figures=figures_of(kept)
-    )
+    template, kept = environment.get_template("preflight.html.j2"), report.bench.kept
+    return template.render(**shown, tables=tables_of(kept), figures=figures_of(kept))

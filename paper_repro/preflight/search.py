@@ -1,25 +1,32 @@
-"""Where a gate breaks: searches for the instance that comes nearest to it, by ``theory.falsify.search``.
+"""Where a gate breaks: the instances that ``theory.falsify.search`` finds to be worst for it.
 
-What a search finds was selected, so a loss counts only if runs of fresh seeds confirm it.
+An instance that was searched for is worse than chance would have it, so a loss counts only if runs of fresh seeds
+confirm it.
 """
+
+from typing import Any
 
 import numpy as np
 import pandas as pd
 
-from paper_repro.preflight.bench import EVERY, FINAL, Bench, Job, rows_of
-from paper_repro.preflight.outcome import SKIPPED, Outcome, rule
-from paper_repro.preflight.signals import claim_of, claims, record
+from paper_repro.preflight.bench import EVERY, FINAL, Bench, Run, rows_of
+from paper_repro.preflight.outcome import SKIPPED, Outcome
+from paper_repro.preflight.signals import claims, latency_of, transcribe
 from sim import engine, table
+from sim.rules import log
 from sim.runlog import RunLog
 from sim.spec import GateSpec, RunSpec
-from theory import stats
-from theory.falsify import search, space
-from theory.falsify.space import Judged, Target
-from theory.ledger import FAIL, INCONCLUSIVE, PASS
+from theory import inequalities, stats
+from theory.falsify import search
+from theory.falsify.space import Target
+from theory.judges.plugin import agreed
+from theory.ledger import FAIL, INCONCLUSIVE, PASS, compared
 
 MANY, FRESH = 10**9, 1000  # evaluations (the seconds end a search); seed sets that no search has seen
-ROUNDS, CONFIRM = 300, 10
-AVERAGED = 4  # replications whose mean a search sees, or it would find luck
+ROUNDS, CONFIRM = 300, 10  # most rounds of a searched run; replications a seed set that confirm it
+AVERAGED = 4  # replications whose mean a search sees, because the worst of single runs is luck
+BROKEN = 1.0 + 1e-9  # measured/bound above which a claim is broken
+RANDOM = GateSpec(kind="random")
 
 
 def summary(spec: RunSpec) -> str:
@@ -29,14 +36,15 @@ def summary(spec: RunSpec) -> str:
     return f"{text} seed={spec.seed}"
 
 
-def labels(rows: pd.DataFrame) -> Judged:
+def labels(rows: pd.DataFrame) -> pd.DataFrame:
     """Labels against B."""
-    return rows["labels"].astype(float), rows["B"].astype(float), rows["T"] + 1.0
+    return compared(rows["labels"], rows["B"], rows["T"] + 1.0)
 
 
-def against_random(rows: pd.DataFrame) -> Judged:
+def against_random(rows: pd.DataFrame) -> pd.DataFrame:
     """Mean regret against random's (column ``rival``) with the same budget, prompts and noise, plus S L."""
-    return rows["regret"], rows["rival"] + rows["S"] * rows["L"], rows["S"] * rows["L"] * rows["T"]
+    scale = rows["S"] * rows["L"]
+    return compared(rows["regret"], rows["rival"] + scale, scale * rows["T"])
 
 
 def longest(b: Bench) -> int:
@@ -44,80 +52,79 @@ def longest(b: Bench) -> int:
     return max(20, min(ROUNDS, int(b.size.search * 1e5 / (AVERAGED * b.cost))))
 
 
-def play_of(b: Bench, name: str):
-    """spec -> results table, as ``falsify`` wants one."""
+def play_of(b: Bench, name: str) -> search.Play:
+    """What a search plays: a run's results table, for the search of this name."""
 
     def play(spec: RunSpec) -> pd.DataFrame:
         return table.from_log(name, RunLog(spec, engine.setup_of(spec), rows_of(spec, 0, b.compiled)))
 
-    def beside(spec: RunSpec) -> pd.DataFrame:
-        ours = spec.model_copy(update=dict(replications=AVERAGED))
-        theirs = ours.model_copy(update=dict(gate=GateSpec(kind="random")))
-        rival = float(np.mean([rows[-1, 1] for rows in rows_of(theirs, 0, True)]))
-        rows = play(ours)
+    def beside_random(spec: RunSpec) -> pd.DataFrame:
+        spec = spec.model_copy(update=dict(replications=AVERAGED))
+        random = rows_of(spec.model_copy(update=dict(gate=RANDOM)), 0, True)
+        rows = play(spec)
+        rival = float(np.mean([r[-1, log.COLUMNS.index("regret")] for r in random]))
         return rows.iloc[[0]].assign(regret=rows["regret"].mean(), rival=rival)
 
-    def claimed(spec: RunSpec) -> pd.DataFrame:
-        found = record(spec)
-        log = RunLog(spec, found.setup, [found.rows])
-        return table.from_log(name, log).assign(latency=claims(b.source, found))
+    def with_claims(spec: RunSpec) -> pd.DataFrame:
+        played = transcribe(spec)
+        rows = table.from_log(name, RunLog(spec, played.setup, [played.rows]))
+        return rows.assign(latency=claims(b.source, played))
 
-    return dict(budget=play, random=beside, latency=claimed)[name]
+    return dict(budget=play, random=beside_random, latency=with_claims)[name]
 
 
-def _found(b: Bench, name: str, target: Target, seed: int) -> search.Found | None:
+def worst_instance(b: Bench, name: str, target: Target, seed: int) -> search.Found | None:
+    """The instance that comes nearest to breaking the target, kept for the report; None where none could be judged."""
     try:
-        found = search.search(target, play_of(b, name), MANY, seed, b.size.search)
-        b.kept.setdefault("instances", {})[name] = found
-        return found
+        instance = search.search(target, play_of(b, name), MANY, seed, b.size.search)
     except ValueError as error:
         if not str(error).startswith("no instance"):
             raise
         return None
+    b.kept.setdefault("instances", {})[name] = instance
+    return instance
 
 
 def falsified(b: Bench) -> Outcome:
     """No instance is found in which it exceeds its budget, or its claimed latency on E."""
     targets = [("budget", Target("labels <= B", labels, b.uncapped, FINAL, rounds=longest(b)))]
-    if claim_of(b.source) is not None:
-        targets.append(("latency", Target("regret <= latency()", space.latency, b.gate, EVERY, rounds=60)))
-    said, worst = [], 0.0
-    broken = False
+    if latency_of(b.source) is not None:
+        targets.append(("latency", Target("regret <= latency()", inequalities.latency, b.gate, EVERY, rounds=60)))
+    texts, ratios = [], [0.0]
     for name, target in targets:
-        found = _found(b, name, target, 0)
-        if found is None:
-            said.append(f"{target.claim}: the claim says nothing about any instance tried")
+        instance = worst_instance(b, name, target, 0)
+        if instance is None:
+            texts.append(f"{target.claim}: the claim says nothing about any instance tried")
             continue
-        worst = max(worst, found.ratio)
-        broken = broken or found.ratio > 1.0 + 1e-9
-        verb = "BROKEN, measured/bound" if found.ratio > 1.0 + 1e-9 else "largest measured/bound"
-        said.append(
-            f"{target.claim}: {verb} {found.ratio:.4g} in round {found.record['t']:.0f} of {summary(found.spec)}"
-        )
-    outcome = rule(broken, f"search of {b.size.search:g} s each; " + "; ".join(said), len(targets))
-    return Outcome(outcome.verdict, outcome.message, worst, 1.0, worst, worst, len(targets))
+        ratios.append(instance.ratio)
+        verb = "BROKEN, measured/bound" if instance.ratio > BROKEN else "largest measured/bound"
+        where = f"in round {instance.record['t']:.0f} of {summary(instance.spec)}"
+        texts.append(f"{target.claim}: {verb} {instance.ratio:.4g} {where}")
+    text, worst = f"search of {b.size.search:g} s each; " + "; ".join(texts), max(ratios)
+    return Outcome(FAIL if worst > BROKEN else PASS, text, worst, 1.0, worst, worst, len(targets))
+
+
+def loses(gaps: np.ndarray, level: float) -> tuple[str, float, float, float]:
+    """(verdict, mean, low, high) of differences in regret: PASS below 0, FAIL above, by their Student interval."""
+    mean, low, high = stats.student(gaps, level)
+    return FAIL if low > 0 else (PASS if high <= 0 else INCONCLUSIVE), float(mean), float(low), float(high)
 
 
 def weakest(b: Bench) -> Outcome:
     """No instance is found, and confirmed on fresh seeds, in which it loses to random with the same budget."""
-    found = _found(b, "random", Target("regret <= random's", against_random, b.gate, FINAL, rounds=longest(b)), 1)
-    if found is None:
+    target = Target("regret <= random's", against_random, b.gate, FINAL, rounds=longest(b))
+    instance = worst_instance(b, "random", target, 1)
+    if instance is None:
         return Outcome(SKIPPED, "no instance could be played in the time")
-    verdicts, gaps = [], []
-    for i in range(b.size.sets):
-        ours, theirs = (
-            found.spec.model_copy(update=dict(gate=g, seed=FRESH + i, replications=CONFIRM, record=FINAL))
-            for g in (b.gate, GateSpec(kind="random"))
-        )
-        rows = b.play([Job("weak/0", ours), Job("weak/1", theirs)])
-        gap = rows[rows["gate"] == "plugin"]["regret"].to_numpy() - rows[rows["gate"] == "random"]["regret"].to_numpy()
-        gaps.extend(gap)
-        low, high = stats.student(gap, b.level)[1:]
-        verdicts.append(FAIL if low > 0 else (PASS if high <= 0 else INCONCLUSIVE))
-    mean, low, high = stats.student(gaps, b.level)
-    pooled = FAIL if low > 0 else (PASS if high <= 0 else INCONCLUSIVE)
-    text = f"worst against random in {b.size.search:g} s: {summary(found.spec)}, regret {found.record['measured']:.3g} "
-    text += f"against {found.record['bound']:.3g} (random's + S L); on fresh seeds the difference is {mean:.3g} "
-    text += f"[{low:.3g}, {high:.3g}]"
-    verdict = pooled if set(verdicts) == {pooled} else INCONCLUSIVE
-    return Outcome(verdict, text, float(mean), 0.0, float(low), float(high), len(gaps))
+    gaps = []
+    for s in b.sets:
+        fresh: dict[str, Any] = dict(seed=FRESH + s, replications=CONFIRM, record=FINAL)
+        runs = [Run(g.kind, instance.spec.model_copy(update=dict(gate=g, **fresh))) for g in (b.gate, RANDOM)]
+        rows = b.play(runs).groupby("run")["regret"]
+        gaps.append(rows.get_group(b.gate.kind).to_numpy() - rows.get_group(RANDOM.kind).to_numpy())
+    verdict, mean, low, high = loses(np.concatenate(gaps), b.level)
+    verdict = agreed(verdict, [loses(gap, b.level)[0] for gap in gaps])
+    text = f"worst against random in {b.size.search:g} s: {summary(instance.spec)}, regret "
+    text += f"{instance.record['measured']:.3g} against {instance.record['bound']:.3g} (random's + S L); on fresh "
+    text += f"seeds the difference is {mean:.3g} [{low:.3g}, {high:.3g}]"
+    return Outcome(verdict, text, mean, 0.0, low, high, sum(map(len, gaps)))

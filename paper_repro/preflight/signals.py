@@ -1,26 +1,29 @@
-"""What a gate really saw: every purse and signal of a run in the plain loop, and the same decisions asked again apart.
+"""What a gate really saw: the purse and the signal of every round of a run, and the same questions asked again
+outside it.
 
-A gate that decides from its purse and signal alone answers the recorded ones in the same way when there is
-no game around it, no bait in the signal, and when every question is put twice.
+A gate that decides from its purse and signal alone gives the same answers where there is no game around it,
+where ``signal.surprise`` (which knows the label) is hidden, and where every question is put twice.
 """
 
 import json
-from collections.abc import Callable, Iterator
-from contextlib import contextmanager
+from collections.abc import Callable
 from typing import Any, NamedTuple
 
 import numpy as np
 
-from sim import engine, loop, plugins, recorded
+from sim import engine, loop, plugins
+from sim.live import rule as live_rule
 from sim.live.gate import LiveError, LiveGate
-from sim.rules import codes, draws, gates, rounds, streams
+from sim.rules import codes, gates
 from sim.setup import Setup
-from sim.sources import PluginError
-from sim.spec import RunSpec
+from sim.sources import errors_of
+from sim.spec import GateSpec, RunSpec
+
+Latency = Callable[[Any, Setup, gates.Purse, gates.Signal], float]
 
 
-class Seen(NamedTuple):
-    """A round: the purse before it, the signal, whether the label was bought, the information after it."""
+class Round(NamedTuple):
+    """A round: the purse before it, the signal, whether the label was bought, the information after it [nats]."""
 
     purse: gates.Purse
     signal: gates.Signal
@@ -28,110 +31,95 @@ class Seen(NamedTuple):
     psi: float
 
 
-class Recorded(NamedTuple):
-    """rows (R, log.WIDTH), the numbers of the run, its rounds."""
+class Transcript(NamedTuple):
+    """One run: rows (R, log.WIDTH), its numbers, and what its gate saw in each round."""
 
     rows: np.ndarray
     setup: Setup
-    seen: list[Seen]
+    rounds: list[Round]
+
+    @property
+    def decisions(self) -> list[bool]:
+        """Whether the label was bought, round by round."""
+        return [r.bought for r in self.rounds]
 
 
-@contextmanager
-def blaming(source: str, when: str = "") -> Iterator[None]:
-    """Whatever the file raises becomes an OwnError that names it and says ``when``."""
-    try:
-        yield
-    except (PluginError, LiveError):
-        raise
-    except Exception as error:
-        raise PluginError(f"{source}: {type(error).__name__}: {error} {when}".rstrip()) from error
-
-
-def watched(rule: gates.Rule, seen: list[Seen]) -> gates.Rule:
-    """The rule, with every settled round noted."""
+def listened(rule: gates.Rule, rounds: list[Round]) -> gates.Rule:
+    """The rule; every round that it settles is added to ``rounds``."""
 
     def settle(g, p, x, reason, psi):
         bought = reason in (codes.OPENED, codes.FORCED)
-        seen.append(Seen(p._replace(memory=p.memory.copy()), x, bought, psi))
+        rounds.append(Round(p._replace(memory=p.memory.copy()), x, bought, psi))
         return rule.settle(g, p, x, reason, psi)
 
     return gates.Rule(rule.decide, settle)
 
 
-def record(spec: RunSpec, replication: int = 0, relabelled: int = 0) -> Recorded:
-    """Play a replication plainly and keep what the own gate saw.
+def transcribe(spec: RunSpec, replication: int = 0, relabel_from: int = 0) -> Transcript:
+    """Play one replication of a run of the user's gate in the plain loop, and note what the gate saw.
 
-    On a recorded stream ``relabelled`` > 0 shifts every label from that round on (1-based) to the next class.
+    On a recorded stream ``relabel_from`` > 0 shifts every label from that round on (1-based) to the next class.
+    Raises PluginError where the gate's file raises.
     """
-    g = engine.setup_of(spec)
-    keys, rounds_kept = draws.stream_keys(spec.seed, replication), np.array(spec.record.rounds(spec.T), dtype=np.int64)
-    plan, empty, seen = np.zeros(0, dtype=np.int64), np.zeros(0), list[Seen]()
-    source = spec.gate.path
-    with blaming(source):
-        rule = watched(plugins.gate(source, g), seen)
-        data = engine.data_of(spec)
-        if data is not None:
-            order = streams.permutation(keys[draws.PERMUTATION], len(data.y))
-            X, y, _, _ = recorded.split(data, order, g.T, spec.stream.test_fraction, spec.stream.path)
-            if relabelled:
-                y = y.copy()
-                y[relabelled - 1 :] = (y[relabelled - 1 :] + 1) % g.N
-            learner = loop.OvaRidge(g.d, g.N, g.lam, g.refresh)
-            rows = loop.play_recorded(
-                g, learner, spec.learner.L * X, y, lambda s: np.nan, keys, rounds_kept, plan, empty, rule
-            )
-            return Recorded(rows, g, seen)
-        hard = spec.hard_delta if spec.follower.kind == "hard_instance" else 0.0
-        truth = streams.theta_star(keys[draws.THETA], g.d, spec.learner.S, hard)
-        s = spec.stream
-        process = streams.process(s.context, g.d, exponent=s.exponent, components=s.components, leak=s.leak)
-        parts = rounds.BUILT_IN._replace(decide=rule.decide, settle=rule.settle)
-        rows = loop.play_game(g, process, keys, truth, rounds_kept, plan, empty, None, parts)
-    return Recorded(rows, g, seen)
+    g, data = engine.setup_of(spec), engine.data_of(spec)
+    record, nothing, rounds = engine.recorded_rounds(spec), np.zeros(0), list[Round]()
+    with errors_of(spec.gate.path):
+        parts = engine.parts_of(spec, g)
+        rule = listened(gates.Rule(parts.decide, parts.settle), rounds)
+        if data is None:
+            world = engine.world_of(spec, g, replication)
+            parts = parts._replace(**rule._asdict())
+            rows = loop.play_game(g, *world, record, nothing, nothing, None, parts)
+        else:
+            keys, X, y, X_test, y_test = engine.replay_of(spec, data, replication)
+            if relabel_from:
+                y[relabel_from - 1 :] = (y[relabel_from - 1 :] + 1) % g.N
+            learner, _ = engine.learner_of(spec, g, X_test, y_test)
+            rows = loop.play_recorded(g, learner, X, y, lambda s: np.nan, keys, record, nothing, nothing, rule)
+    return Transcript(rows, g, rounds)
 
 
-def answers(source: str, g: Setup, seen: list[Seen], *, bait: bool = True, twice: bool = False) -> list[bool]:
-    """The decisions of a fresh gate on recorded rounds, outside any game.
+def answers(source: str, g: Setup, rounds: list[Round], *, surprise: bool = True, twice: bool = False) -> list[bool]:
+    """The decisions of a fresh gate on noted rounds, outside any game.
 
-    ``bait`` = False zeroes signal.surprise; ``twice`` puts every question twice and asks about other vectors between.
+    ``surprise`` = False hides signal.surprise (as 0); ``twice`` puts every question twice and asks about another
+    signal before.
     """
-    found = []
-    with blaming(source):
+    decisions = []
+    with errors_of(source):
         rule, p = plugins.gate(source, g), gates.open_purse(g)
-        for round_ in seen:
-            x = round_.signal if bait else round_.signal._replace(surprise=0.0)
+        for r in rounds:
+            x = r.signal if surprise else r.signal._replace(surprise=0.0)
             if twice:
                 rule.decide(g, p, x._replace(width=0.5 * x.width, latency=0.5 * x.latency, gap=0.5 * x.gap))
                 rule.decide(g, p, x)
             opened, reason, _ = rule.decide(g, p, x)
-            found.append(bool(opened))
-            p = rule.settle(g, p, x, reason, round_.psi)
-    return found
+            decisions.append(bool(opened))
+            p = rule.settle(g, p, x, reason, r.psi)
+    return decisions
 
 
-def live(spec: RunSpec, at: int) -> list[bool]:
-    """Decisions on a recorded stream through ``live.gate.LiveGate``, saved as JSON and restored after round ``at``
-    (1-based; 0: never).
+def live_decisions(spec: RunSpec, saved_after: int) -> list[bool]:
+    """Decisions on a recorded stream through ``live.gate.LiveGate``, saved as JSON and restored after round
+    ``saved_after`` (1-based; 0: never).
 
     Raises live.gate.LiveError for a class without state() and restore().
     """
     g, data = engine.setup_of(spec), engine.data_of(spec)
     assert data is not None
-    order = streams.permutation(draws.stream_keys(spec.seed, 0)[draws.PERMUTATION], len(data.y))
-    X, y, _, _ = recorded.split(data, order, g.T, spec.stream.test_fraction, spec.stream.path)
-    learner, found = loop.OvaRidge(g.d, g.N, g.lam, g.refresh), []
-    with blaming(spec.gate.path):
+    _, X, y, X_test, y_test = engine.replay_of(spec, data, 0)
+    learner, decisions = engine.learner_of(spec, g, X_test, y_test)[0], []
+    with errors_of(spec.gate.path, "", LiveError):
         gate = LiveGate(spec.gate, spec.T, d=g.d, B=spec.budget, learner=spec.learner, seed=spec.seed)
-        for t in range(g.T):
-            if at and t == at:
+        for t, x in enumerate(X):
+            if saved_after and t == saved_after:
                 gate = LiveGate.restore(json.loads(json.dumps(gate.state())))
-            x = spec.learner.L * X[t]
             decision = gate.ask(*learner.predict(x))
             if decision.open:
                 learner.update(x, np.eye(g.N)[y[t]])
             gate.settle(decision.open, learner.state().psi)
-            found.append(decision.open)
-    return found
+            decisions.append(decision.open)
+    return decisions
 
 
 def first_difference(a: list[bool], b: list[bool]) -> int:
@@ -139,28 +127,25 @@ def first_difference(a: list[bool], b: list[bool]) -> int:
     return next((i + 1 for i, (p, q) in enumerate(zip(a, b, strict=True)) if p != q), 0)
 
 
-def claim_of(source: str) -> Callable[[Any, Setup, gates.Purse, gates.Signal], float] | None:
-    """latency(gate object, game, purse, signal) of a file, None where it claims nothing."""
+def latency_of(source: str) -> Latency | None:
+    """latency(gate object, game, purse, signal) of a file; None where it claims no bound."""
     module = plugins.part(source, plugins.GATE)
-    if hasattr(module, "Gate"):
-        if not callable(getattr(module.Gate, "latency", None)):
-            return None
-        return lambda gate, g, p, x: float(gate.latency(p, x))
-    if not callable(getattr(module, "latency", None)):
+    is_class = hasattr(module, "Gate")
+    if not callable(getattr(module.Gate if is_class else module, "latency", None)):
         return None
+    if is_class:
+        return lambda gate, g, p, x: float(gate.latency(p, x))
     return lambda gate, g, p, x: float(module.latency(g, p, x))
 
 
-def claims(source: str, found: Recorded) -> np.ndarray:
-    """What latency() claims in every recorded round (T,), asked before the round is settled."""
-    claim = claim_of(source)
-    assert claim is not None
-    module, g, out = plugins.part(source, plugins.GATE), found.setup, []
-    with blaming(source):
-        mine = module.Gate(g) if hasattr(module, "Gate") else None
-        rule = plugins.rule_of_object(mine) if mine else plugins.gate(source, g)
+def claims(source: str, transcript: Transcript) -> np.ndarray:
+    """What latency() claims in every noted round (T,), asked before the round is settled."""
+    latency, g, values = latency_of(source), transcript.setup, []
+    assert latency is not None
+    with errors_of(source):
+        gate, rule = live_rule.of(GateSpec(kind=codes.PLUGIN, path=source), g)
         p = gates.open_purse(g)
-        for s in found.seen:
-            out.append(claim(mine, g, p, s.signal))
-            p = rule.settle(g, p, s.signal, codes.OPENED if s.bought else codes.BELOW_THRESHOLD, s.psi)
-    return np.array(out)
+        for r in transcript.rounds:
+            values.append(latency(gate, g, p, r.signal))
+            p = rule.settle(g, p, r.signal, codes.OPENED if r.bought else codes.BELOW_THRESHOLD, r.psi)
+    return np.array(values)

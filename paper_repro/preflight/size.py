@@ -1,4 +1,4 @@
-"""How much a preflight plays: sizes as data, and how they shrink to what a slow part leaves time for."""
+"""How much a preflight plays: sizes as data, and how they shrink where a slow part leaves too little time."""
 
 from collections.abc import Iterator
 from dataclasses import dataclass, fields, replace
@@ -12,7 +12,7 @@ ARENAS = (
     *((f, c) for c in ("isotropic", "power_law", "zipf", "shift") for f in followers.POOL),
     *((f, "free") for f in (*followers.SWEPT, "patient")),
 )
-SHARE = 0.5  # of the minutes for the games that own parts play; the rest is rivals, search, data, the page
+SHARE = 0.5  # of the minutes for the runs of the user's gate; the rest is for rivals, searches, data, the page
 LEAST = 4  # replications a seed set below which intervals say nothing
 SEARCH = 0.06  # of the minutes for each search
 
@@ -47,7 +47,7 @@ class Size:
         return enough(LearnerSpec().delta, level / len(self.cover_arenas))
 
     def rounds(self, level: float) -> int:
-        """Rounds that the own gate plays, roughly."""
+        """Rounds that the user's gate plays, roughly."""
         arenas = len(self.arenas) * (self.sets * self.reps * self.T + 6 * min(self.T, 300))
         cover = self.sets * len(self.cover_arenas) * self.cover_reps(level) * self.cover_T
         rates = self.sets * self.rate_reps * (sum(self.horizons) + self.rate_T * len(self.betas))
@@ -61,23 +61,9 @@ FULL = Size(
     "full", 3, 20, 1000, ARENAS, ARENAS, 200, 30, (512, 1024, 2048, 4096, 8192), 4096, BETAS, 10, 1300, 3, 200, 18.0
 )
 PLAIN = Size(
-    "plain loop",
-    3,
-    7,
-    500,
-    ARENAS,
-    sweeps.ARENAS,
-    30,
-    6,
-    (128, 256, 512, 1024, 2048),
-    1024,
-    BETAS,
-    4,
-    500,
-    2,
-    150,
+    "plain loop", 3, 7, 500, ARENAS, sweeps.ARENAS, 30, 6, (128, 256, 512, 1024, 2048), 1024, BETAS, 4, 500, 2, 150,
     18.0,
-)
+)  # fmt: skip
 QUICK = Size(
     "quick", 1, 4, 100, sweeps.ARENAS[2:5], sweeps.ARENAS[3:4], 20, 4, (32, 64, 128), 200, (0.1, 0.3, 1.0), 3, 100, 1,
     60, 0.7,
@@ -118,12 +104,12 @@ def fitting(size: Size, level: float, microseconds: float, seconds: float, jobs:
         if following is None:
             break
         small = following
-    said = [
+    changes = [
         f"{f.name} {_short(getattr(size, f.name))} -> {_short(getattr(small, f.name))}"
         for f in fields(Size)
         if getattr(size, f.name) != getattr(small, f.name)
     ]
-    return small, [f"{', '.join(said)} (a round takes {microseconds:.3g} us)"] if said else []
+    return small, [f"{', '.join(changes)} (a round takes {microseconds:.3g} us)"] if changes else []
 
 
 def _short(value: object) -> str:

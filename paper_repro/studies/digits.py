@@ -7,8 +7,8 @@ from typing import Any
 import numpy as np
 import pandas as pd
 
-from sim import engine, recorded, sweeps, table
-from sim.rules import draws, log, streams
+from sim import engine, sweeps, table
+from sim.rules import log
 from sim.spec import RecordSpec, RunSpec
 from sim.tiers import TIERS, Tier
 from theory.oracles import fit
@@ -46,10 +46,9 @@ def play(seed: int, replication: int) -> pd.DataFrame:
     decision_hash of the replayed run, which must be the sweep's.
     """
     specs = specs_of(seed)
-    data = recorded.load(specs[0].stream.path, specs[0].stream.center)
-    order = streams.permutation(draws.stream_keys(seed, replication)[draws.PERMUTATION], len(data.y))
-    X, y, _, _ = recorded.split(data, order, specs[0].T, specs[0].stream.test_fraction, specs[0].stream.path)
-    X = specs[0].learner.L * X
+    data = engine.data_of(specs[0])
+    assert data is not None
+    _, X, y, _, _ = engine.replay_of(specs[0], data, replication)
     runs = []
     with warnings.catch_warnings():
         warnings.simplefilter("ignore", engine.IdleGate)

@@ -1,5 +1,6 @@
-"""The gates among their neighbours, both ways; each file needs its library (extra ``adapters``).
+"""Bridges to other libraries, in both directions; each file needs its library (extra ``adapters``).
 
-activeml  a gate as a scikit-activeml BudgetManager and stream query strategy; their managers as gates
-gym       the leader's problem as a Gymnasium environment;  episode: its rounds
+activeml   a gate as a scikit-activeml budget manager and stream query strategy; their managers as gates
+overspend  how many labels their managers buy beyond a budget
+gym        the leader's problem as a Gymnasium environment;  episode: its rounds
 """

@@ -1,13 +1,13 @@
-"""scikit-activeml 1.x, both ways: a gate of ours in its stream loop, a budget manager of its as a gate.
+"""scikit-activeml 1.x in both directions: a gate in its stream loop, and its budget managers as gates.
 
-A utility says one thing, larger = more worth asking, so ``GateBudgetManager`` plays the gates that need
-no more: latency = width = u, gap = -u.  Gates that weigh a design's information or compare a gap with
-a width need features; ``GateStreamQuery`` keeps the design of the rows that were queried, takes the gap
-from the classifier's probabilities, and plays every gate but the two that need the future.
+A utility is one number, larger where a label is worth more.  ``GateBudgetManager`` plays the gates that need no
+more, with latency = width = u and gap = -u.  Gates that weigh information, or a gap against a width, need
+features: ``GateStreamQuery`` keeps the design of the queried rows, takes the gap from the classifier's
+probabilities, and plays every gate but those that look ahead.
 
-Its managers treat the budget as a ratio that holds in the long run; ours is a number of labels,
-floor(budget * n_rounds) or ``n_labels``, and hard.  ``gate_class`` makes one of its managers a
-plugin (``sim.plugins``), with our hard cap around it or, under ``GateSpec(cap=False)``, without.
+A scikit-activeml manager treats the budget as a ratio that holds in the long run.  Here it is a hard number of
+labels: ``n_labels``, or floor(budget * n_rounds).  ``gate_class`` makes a manager a plugin (``sim.plugins``), with
+the hard cap around it or, under ``GateSpec(cap=False)``, without.
 """
 
 import math
@@ -38,8 +38,8 @@ class GateBudgetManager(BudgetManager):
     """A gate as a budget manager: ``gate`` is a kind or a GateSpec, ``n_rounds`` the horizon T.
 
     The budget is ``n_labels``, or the ratio ``budget`` (None: 0.1) of the horizon.  ``query_by_utility``
-    changes nothing; ``update`` needs the utilities for gates that look at them, as their
-    BalancedIncrementalQuantileFilter does.  ``gate_`` is the ``LiveGate``: its ``left``, ``labels``, ``reasons``.
+    changes nothing; ``update`` needs the utilities for gates that look at them, as scikit-activeml's
+    BalancedIncrementalQuantileFilter does.  ``gate_`` is the ``LiveGate`` behind it, with ``left`` and ``labels``.
     """
 
     def __init__(self, gate="llf_quantile", n_rounds=1000, budget=None, n_labels=None, seed=0):
@@ -81,9 +81,8 @@ class GateStreamQuery(SingleAnnotatorStreamQueryStrategy):
     """A gate as a stream query strategy, over the design of the queried rows (scaled to norm 1).
 
     Width ||x||_P with P^-1 = lam I + sum of queried x x^T; gap = largest minus second probability of
-    ``clf``; latency = ``radius`` sqrt(2) ||x||_P - gap.  The radius is a number of yours: for a foreign
-    classifier there is no valid one.  Utilities are -gap; ``update`` needs them back.  With
-    ``random_state`` None the coins are those of seed 0.
+    ``clf``; latency = ``radius`` sqrt(2) ||x||_P - gap.  No theory gives the radius of an arbitrary classifier, so
+    you choose it.  Utilities are -gap, and ``update`` needs them back.  Without a ``random_state`` coins have seed 0.
     """
 
     gate_: LiveGate
@@ -112,8 +111,8 @@ class GateStreamQuery(SingleAnnotatorStreamQueryStrategy):
             if _try(trial, of_gap(-u, w2, self.radius), w2):
                 design.add(x)
                 queried.append(i)
-        found = np.array(queried, dtype=int)
-        return (found, utilities) if return_utilities else found
+        indices = np.array(queried, dtype=int)
+        return (indices, utilities) if return_utilities else indices
 
     def update(self, candidates, queried_indices, budget_manager_param_dict=None):  # type: ignore[override]
         """Settle the rounds of the candidates and add the queried rows to the design."""
@@ -161,10 +160,9 @@ class Design:
 
     def copy(self) -> "Design":
         """An independent design."""
-        made = Design(len(self._out), 1.0)
-        s = self._s
-        made._s = s._replace(V=s.V.copy(), P=s.P.copy(), theta=s.theta.copy(), moments=s.moments.copy())
-        return made
+        twin, s = Design(len(self._out), 1.0), self._s
+        twin._s = s._replace(V=s.V.copy(), P=s.P.copy(), theta=s.theta.copy(), moments=s.moments.copy())
+        return twin
 
 
 def opened(spec: GateSpec, T: int, ratio: float, labels: int | None, d: int, k: LearnerSpec, seed: int) -> LiveGate:
@@ -174,12 +172,12 @@ def opened(spec: GateSpec, T: int, ratio: float, labels: int | None, d: int, k: 
 
 
 def of_utility(u: float) -> View:
-    """What a utility alone says: larger is less certain."""
+    """The comparison that a utility alone stands for: larger is less certain."""
     return View(0, 1, float(u), -float(u), float(u), float(u))
 
 
 def of_gap(gap: float, w2: float, radius: float) -> View:
-    """The leader's comparison of two classes that share one row, from their gap."""
+    """The leader's comparison of two classes of one row, from the gap between their probabilities."""
     w = math.sqrt(2.0 * w2)
     return View(0, 1, w, float(gap), radius * w, max(radius * w - float(gap), 0.0))
 
@@ -191,7 +189,7 @@ def _try(gate: LiveGate, view: View, w2: float) -> bool:
 
 
 def settle_all(gate: LiveGate, rounds: list[tuple[View, float]], queried_indices: Any) -> None:
-    """Play the rounds for good. Raises ValueError, and plays none, for a label that the gate refused."""
+    """Ask and settle these rounds. Raises ValueError, and plays none, for a label that the gate would not buy."""
     bought = {int(i) for i in queried_indices}
     if bought - set(range(len(rounds))):
         raise ValueError(f"queried_indices {sorted(bought)} for {len(rounds)} candidates; give indices of candidates")
@@ -207,12 +205,12 @@ def settle_all(gate: LiveGate, rounds: list[tuple[View, float]], queried_indices
 
 
 def clipped_width(x: gates.Signal) -> float:
-    """Their utilities lie in [0, 1]: the width, at most 1."""
+    """The width, at most 1, as a utility: scikit-activeml's lie in [0, 1]."""
     return min(x.width, 1.0)
 
 
 class ManagerGate:
-    """One of their budget managers as a gate object of ``sim.plugins``: query, update, state, restore."""
+    """A scikit-activeml budget manager as a gate object of ``sim.plugins``: query, update, state, restore."""
 
     def __init__(self, manager: Any, utility: Callable[[gates.Signal], float] = clipped_width) -> None:
         self._fresh, self._manager, self._utility = manager, clone(manager), utility
@@ -227,18 +225,18 @@ class ManagerGate:
         self._settle(self._utility(signal), bought)
 
     def state(self) -> dict[str, Any]:
-        """The past, of which the manager is a function."""
+        """All rounds so far (utility, bought), which determine the manager's state."""
         return {"past": [[u, bool(b)] for u, b in self._past]}
 
     def restore(self, state: dict[str, Any]) -> None:
-        """Live through a saved past again."""
+        """Play the rounds of a saved state again, with a fresh manager."""
         self._manager, self._past = clone(self._fresh), []
         for u, bought in state["past"]:
             self._settle(u, bought)
 
     def _settle(self, u: float, bought: bool) -> None:
         utilities = np.array([u])
-        self._manager.query_by_utility(utilities)  # a manager sets itself up in its first query
+        self._manager.query_by_utility(utilities)  # a manager initialises itself in its first query
         call_func(
             self._manager.update,
             candidates=np.zeros((1, 1)),

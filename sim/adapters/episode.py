@@ -1,8 +1,8 @@
-"""One run as a sequence of questions: each round is shown, the answer is whether its label is bought.
+"""A run as a generator of questions: it yields each round and is sent whether to buy that round's label.
 
-The rounds are those of ``sim.loop`` (same rules, same order, same draws), turned inside out.  The gate
-of the spec stays what the follower was told: it keeps the books that the evader reads, and an answer
-that differs from its decision is booked as opened or as below its threshold.
+The rounds are those of ``sim.game``: the same rules, order and draws.  The spec's gate still keeps its purse and
+memory, which the evader reads; where an answer differs from its decision, the gate settles the round as opened, or
+as below its threshold.
 """
 
 from collections.abc import Generator
@@ -10,16 +10,16 @@ from typing import NamedTuple
 
 import numpy as np
 
-from sim import engine, loop, recorded
-from sim.rules import codes, draws, gates, learners, rounds, streams
+from sim import engine, recorded
+from sim.rules import codes, gates, learners, rounds
 from sim.rules.gates import Signal
 from sim.setup import Setup
 from sim.spec import RunSpec
 
 
 class Question(NamedTuple):
-    """What is known before a label: the signal, information bought [nats], labels left; ``opens`` is what the
-    spec's own gate would do; ``regret`` of the round is settled whatever the answer."""
+    """A round before its label: the signal, the information bought [nats], the labels left, whether the spec's gate
+    would buy (``opens``), and the round's ``regret``, which the answer does not change."""
 
     signal: Signal
     psi: float
@@ -32,7 +32,7 @@ Episode = Generator[Question, bool, None]
 
 
 def check(spec: RunSpec) -> None:
-    """Raise ValueError for a run whose purchases are not the gate's to decide round by round."""
+    """Raise ValueError for a gate that looks ahead, and so cannot decide round by round."""
     if spec.gate.traits.foresees:
         raise ValueError(f"gate {spec.gate.kind!r} looks ahead; the spec of an environment needs another (or 'never')")
 
@@ -48,7 +48,7 @@ def open_episode(spec: RunSpec, replication: int) -> Episode:
 
 
 def _settled(g: Setup, rule: gates.Rule, p: gates.Purse, x: Signal, reason: int, opens: bool, bought: bool, psi: float):
-    """The books after an answer: the gate's own reason where it agrees."""
+    """The purse after an answer; the gate's reason is kept where the answer is its decision."""
     if bought != opens:
         reason = codes.OPENED if bought else codes.BELOW_THRESHOLD
     return rule.settle(g, p, x, reason, psi)
@@ -73,11 +73,9 @@ def _game(spec: RunSpec, g: Setup, replication: int) -> Episode:
 
 def _recorded(spec: RunSpec, g: Setup, data: recorded.Recorded, replication: int) -> Episode:
     """``game.recorded`` with the answers in the place of the gate."""
-    keys = draws.stream_keys(spec.seed, replication)
-    order = streams.permutation(keys[draws.PERMUTATION], len(data.y))
-    X, y, _, _ = recorded.split(data, order, g.T, spec.stream.test_fraction, spec.stream.path)
-    X, rule, p = spec.learner.L * X, engine.rule_of(spec, g), gates.open_purse(g)
-    learner: loop.Learner = engine.learner_of(spec, g, X[:0], y[:0])[0]
+    keys, X, y, X_test, y_test = engine.replay_of(spec, data, replication)
+    learner, _ = engine.learner_of(spec, g, X_test, y_test)
+    rule, p = engine.rule_of(spec, g), gates.open_purse(g)
     for t in range(g.T):
         alpha = learners.radius(g, learner.state().psi)
         scores, w2 = learner.predict(X[t])

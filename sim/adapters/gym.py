@@ -1,10 +1,9 @@
 """The leader's problem as a Gymnasium environment: see what a gate may know, buy the label or not.
 
-One episode is one run of a ``RunSpec``, T rounds.  Action 1 buys the label of the round; reward is minus
-the round's instant regret, which the purchase cannot change any more: labels cost nothing, but
-there are only B of them, so what a label is worth shows in later rounds.  Buying with an empty purse
-buys nothing and is reported (``info["refused"]``).  ``reset(seed=n)`` plays replication n of the spec's
-seed set; without a seed the replication is drawn from the environment's own generator.
+An episode is one run of a ``RunSpec``, T rounds.  Action 1 buys the round's label.  The reward is minus the round's
+regret, which that label does not change: labels cost nothing, but there are only B, and they pay off in later rounds.
+Buying with no label left buys nothing and is reported (``info["refused"]``).  ``reset(seed=n)`` plays replication
+n of the spec's seed; without a seed the replication is drawn from the environment's generator.
 
 Observation (``COLUMNS``), float64: what ``gates.Signal`` holds, the information bought, and, with
 ``purse`` True, the shares of labels and rounds that are left.  ``info["signal"]`` is the signal itself and
@@ -27,7 +26,7 @@ except ImportError as error:
 ENV_ID = "budgeted_stackelberg/Leader-v0"
 COLUMNS = ("latency", "width", "gain", "gap", "certified", "psi")
 PURSE = ("labels_left", "rounds_left")
-LARGE = 1e12  # rewards have no bound of their own under a fixed or scaled radius
+LARGE = 1e12  # stands for infinity in the observation space: a fixed or scaled radius bounds no latency
 
 
 def register() -> None:
@@ -76,15 +75,15 @@ class LeaderEnv(gymnasium.Env[np.ndarray, int]):
             raise ValueError("the episode is over or has not begun; call reset() first")
         if not self.action_space.contains(action):
             raise ValueError(f"action = {action!r}; the rule is 0 (do not buy) or 1 (buy the label)")
-        asked, played = bool(action), self._question
-        bought = asked and self._left > 0
+        wanted, played = bool(action), self._question
+        bought = wanted and self._left > 0
         self._left, self._labels = self._left - bought, self._labels + bought
         self._regret += played.regret
         try:
             self._question = self._episode.send(bought)
         except StopIteration:
             self._question = None
-        return self._observation(), -played.regret, self._question is None, False, self._info(asked and not bought)
+        return self._observation(), -played.regret, self._question is None, False, self._info(wanted and not bought)
 
     def _observation(self) -> np.ndarray:
         """What is known before the next label; zeros where no round is left."""
@@ -92,10 +91,10 @@ class LeaderEnv(gymnasium.Env[np.ndarray, int]):
         if q is None:
             return np.zeros(self.observation_space.shape)  # type: ignore[arg-type]
         x = q.signal
-        seen = [x.latency, x.width, x.gain, x.gap, float(x.certified), q.psi]
+        values = [x.latency, x.width, x.gain, x.gap, float(x.certified), q.psi]
         if self._purse:
-            seen += [self._left / self.run.budget, (T - x.t) / T]
-        return np.array(seen, dtype=np.float64)
+            values += [self._left / self.run.budget, (T - x.t) / T]
+        return np.array(values, dtype=np.float64)
 
     def _info(self, refused: bool) -> dict[str, Any]:
         q = self._question

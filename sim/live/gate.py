@@ -4,16 +4,16 @@
     decision = gate.ask(scores, w2)            # before the label: scores (K,), w2 = ||x||_P^2
     gate.settle(bought, psi)                   # after it, bought or not; then the next ask
 
-Signals are formed by the rules of ``loop.play_recorded`` and coins come from the same counters, so
-on the same answers the decisions are the simulator's.  ``state()`` is plain JSON between any two
-calls, also between ``ask`` and ``settle``.
+Signals are formed and coins drawn as in ``loop.play_recorded``, so with the same scores, widths and labels the
+decisions are the simulator's.  ``state()`` is plain JSON; it may be taken between any two calls, also between
+``ask`` and ``settle``.
 
-Budgets.  In labels: B, hard.  In money: ``money`` is hard (a label that costs more than what is left
-is refused) and ``mean_cost``, declared beforehand, is the unit in which the gate counts: B = floor(
-money / mean_cost), and a label that costs c leaves (money - spent) / mean_cost.  A gate therefore
-paces by the share of money left; it does not weigh a prompt's price against its worth.  Theorems 1-4
-speak of unit costs; with other costs only the hard cap and lemma 0 survive.  Gates that count labels
-by themselves are refused (``rules.gates.Traits.counts``).  Money is kept in whole millionths, so sums are exact.
+A budget in labels is a hard cap B.  A budget in money is a hard cap too: a label that costs more than what is
+left is refused.  Its gate counts in labels of ``mean_cost``, which is fixed beforehand: B = floor(money /
+mean_cost), and ``left`` is (money - spent) / mean_cost.  So a gate paces by the share of money that is left and
+does not weigh a prompt's price against its worth.  Theorems 1-4 assume that every label costs the same; with
+other costs only the hard cap and lemma 0 hold.  Gates that count labels themselves (``rules.gates.Traits.counts``)
+cannot have a money budget.  Money is kept in whole millionths, so that sums are exact.
 """
 
 import copy
@@ -34,13 +34,14 @@ VERSION = 2
 
 
 class LiveError(ValueError):
-    """A gate was asked or settled out of order, or restored from a state that is not its own."""
+    """A gate was asked or settled out of order, or its saved state cannot be used."""
 
 
 class Decision(NamedTuple):
-    """open: buy the label; reason: one of ``codes.REASONS``; the gate opened iff its statistic
-    exceeded ``threshold`` (or by schedule or lot: ``forced``).  round is 1-based; ``left`` labels
-    (in a money budget: mean-cost labels) and ``rounds_left`` are counted before this round."""
+    """Whether to buy this round's label (``open``) and why (``reason``, one of ``codes.REASONS``).
+
+    A gate opens where its statistic exceeds ``threshold``, or by a schedule or a lot.  ``round`` counts from 1;
+    ``left`` (labels; in a money budget, labels of mean cost) and ``rounds_left`` are those before this round."""
 
     open: bool
     reason: str
@@ -51,8 +52,8 @@ class Decision(NamedTuple):
 
 
 class LiveSpec(Spec):
-    """What a live gate is a function of, beside what it is asked: B labels over T rounds in d dimensions; the
-    learner's constants enter the radius and D_B, ``seed`` the coins."""
+    """Everything that fixes a live gate: B labels over T rounds in d dimensions; the learner's constants, which
+    enter the radius and D_B; the ``seed`` of the coins."""
 
     T: Count
     B: Count
@@ -67,7 +68,7 @@ class LiveSpec(Spec):
 
 
 class LiveGate:
-    """Setup and purse of one gate over T rounds, asked and settled in turn.
+    """One gate over T rounds: ``ask`` decides on a round, ``settle`` closes it.
 
     Give the budget as ``B`` labels, as ``beta`` (B = floor(beta T)), or as ``money`` with ``mean_cost``.
     d, lam, L enter D_B; sigma, S, delta, ``radius_mode`` and ``radius_c`` the radius (``LearnerSpec``).
@@ -106,7 +107,7 @@ class LiveGate:
         self.setup: GateSetup = gate_setup(gate, T, self.spec.B, d, k)
         if is_idle(self.setup):
             warnings.warn(idle_text(self.setup), stacklevel=2)
-        self._given = rule
+        self._given_rule = rule
         self._object: Any = None
         self._object, self._rule = (None, rule) if rule else rules.of(gate, self.setup)
         self._replication = replication
@@ -115,7 +116,7 @@ class LiveGate:
         if self._money:
             self._purse = self._purse._replace(left=self._money / self._unit)
         self._t, self._spent, self._labels = 0, 0, 0
-        self._open: tuple[gates.Signal, Decision, int, int] | None = None
+        self._waiting: tuple[gates.Signal, Decision, int, int] | None = None
         self.reasons: Counter[str] = Counter()
 
     @property
@@ -151,7 +152,7 @@ class LiveGate:
     @property
     def pending(self) -> Decision | None:
         """The decision that waits to be settled, if any."""
-        return self._open[1] if self._open else None
+        return self._waiting[1] if self._waiting else None
 
     def ask(self, scores: Any, w2: float, cost: float | None = None) -> Decision:
         """Decide on a prompt with class scores (K,) [reward] and square width ``w2`` = ||x||_P^2.
@@ -166,7 +167,7 @@ class LiveGate:
         return self.ask_view(leader.assess_classes(values, float(w2), self.radius), float(w2), cost)
 
     def ask_view(self, view: leader.View, w2: float, cost: float | None = None) -> Decision:
-        """The same from the leader's own comparison (``leader.assess``) and the design's ``w2``."""
+        """Decide from a comparison of two answers (``leader.assess``) and the square width ``w2`` of the design."""
         self._between_rounds()
         price = self._price(cost)
         g, t = self.setup, self._t
@@ -175,7 +176,7 @@ class LiveGate:
         if self._money and opened and price > self._money - self._spent:
             opened, reason = False, codes.OUT_OF_BUDGET
         decision = Decision(bool(opened), codes.REASONS[reason], float(threshold), t + 1, self._purse.left, g.T - t)
-        self._open = (x, decision, int(reason), price)
+        self._waiting = (x, decision, int(reason), price)
         return decision
 
     def settle(self, bought: bool, psi: float | None = None) -> None:
@@ -186,9 +187,9 @@ class LiveGate:
         which is exact for a ridge with one design vector a label.
         Raises LiveError out of order or for a label bought against the decision.
         """
-        if self._open is None:
+        if self._waiting is None:
             raise LiveError(f"nothing to settle: ask round {self._t + 1} first")
-        x, decision, reason, price = self._open
+        x, decision, reason, price = self._waiting
         if bought and not decision.open:
             raise LiveError(
                 f"round {decision.round}: a label was bought though the gate stayed shut ({decision.reason}); "
@@ -198,7 +199,7 @@ class LiveGate:
             reason = codes.BELOW_THRESHOLD
         known = (self._purse.psi + x.gain if bought else self._purse.psi) if psi is None else rules.finite(psi)
         self._purse = self._rule.settle(self.setup, self._purse, x, reason, known)
-        self._t, self._labels, self._open = self._t + 1, self._labels + bool(bought), None
+        self._t, self._labels, self._waiting = self._t + 1, self._labels + bool(bought), None
         self.reasons[codes.REASONS[reason]] += 1
         if self._money:
             self._spent += price if bought else 0
@@ -213,10 +214,10 @@ class LiveGate:
         """An independent gate in the same state, to try decisions on; a ``rule`` is shared, not copied."""
         if self._object is not None:
             return LiveGate.restore(self.state())
-        made = copy.copy(self)
-        made._purse = self._purse._replace(memory=self._purse.memory.copy())
-        made.reasons = Counter(self.reasons)
-        return made
+        twin = copy.copy(self)
+        twin._purse = self._purse._replace(memory=self._purse.memory.copy())
+        twin.reasons = Counter(self.reasons)
+        return twin
 
     def state(self) -> dict[str, Any]:
         """Everything that later decisions depend on, as plain JSON."""
@@ -226,15 +227,15 @@ class LiveGate:
                 f"{self.spec.gate.path}: class Gate has no state(); add state() and restore(dict) to save it"
             )
         waiting = None
-        if self._open:
-            x, decision, reason, price = self._open
+        if self._waiting:
+            x, decision, reason, price = self._waiting
             waiting = {"signal": list(x), "decision": [*decision[:2], repr(decision.threshold), *decision[3:]]}
             waiting |= {"reason": reason, "price": price}
         return {
             "version": VERSION,
             "spec": self.spec.model_dump(mode="json"),
             "key": self.spec.key(),
-            "rule": rules.name(self._given),
+            "rule": rules.name(self._given_rule),
             "replication": self._replication,
             "money": self._money,
             "unit": self._unit,
@@ -263,14 +264,14 @@ class LiveGate:
             spec = LiveSpec.model_validate(state["spec"])
             if spec.key() != state["key"]:
                 raise LiveError(f"{spec.gate.path or 'the state'} has changed since the state was saved; put it back")
-            made = cls(
+            gate = cls(
                 spec.gate, spec.T, d=spec.d, B=spec.B, learner=spec.learner, seed=spec.seed,
                 replication=int(state["replication"]), rule=rule,
             )  # fmt: skip
-            made._fill(state)
+            gate._fill(state)
         except (KeyError, TypeError, IndexError, AttributeError) as error:
             raise LiveError(f"this is no state of a LiveGate ({error!r}); restore what state() returned") from error
-        return made
+        return gate
 
     def _fill(self, state: dict[str, Any]) -> None:
         p = state["purse"]
@@ -283,10 +284,10 @@ class LiveGate:
         if state["waiting"]:
             w, d = state["waiting"], state["waiting"]["decision"]
             decision = Decision(d[0], d[1], float(d[2]), *d[3:])
-            self._open = (gates.Signal(*w["signal"]), decision, w["reason"], w["price"])
+            self._waiting = (gates.Signal(*w["signal"]), decision, w["reason"], w["price"])
 
     def _between_rounds(self) -> None:
-        if self._open:
+        if self._waiting:
             raise LiveError(f"round {self._t + 1} is not settled; call settle(bought) before the next ask")
         if self._t >= self.setup.T:
             raise LiveError(f"all T = {self.setup.T} rounds are played; open a gate with a larger T")

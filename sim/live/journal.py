@@ -1,8 +1,8 @@
-"""An append-only file of events that survives a kill between any two writes.
+"""An append-only file of events; a process that writes it may be killed at any moment.
 
-One line an event: ``<crc32> {"n": number, ...}``.  A line is on disk (fsync) before ``append``
-returns.  A process killed while it wrote leaves a line without its end, which the next one cuts off:
-nobody was told of it.  Any other damage (an edited, missing or repeated line) is refused.
+One line an event: ``<crc32> {"n": number, ...}``.  A line is on disk (fsync) before ``append`` returns.  A process
+that is killed while it writes leaves a line without an end.  The next process cuts that line off, because
+``append`` had not returned.  Any other damage (an edited, missing or repeated line) is refused.
 """
 
 import fcntl
@@ -53,7 +53,7 @@ class Journal:
         self.events.append(event)
 
     def close(self) -> None:
-        """Give the lock back."""
+        """Let another process open the file."""
         os.close(self._file)
 
     def _lock(self) -> None:
@@ -70,9 +70,9 @@ def encode(n: int, event: dict[str, Any]) -> bytes:
 
 
 def parse(data: bytes, path: Path) -> list[dict[str, Any]]:
-    """The events of a journal's bytes, without an unfinished last line.
+    """The events in a journal's bytes; a last line without an end is left out.
 
-    Raises JournalError naming the first line that is damaged.
+    Raises JournalError that names the first damaged line.
     """
     events: list[dict[str, Any]] = []
     for n, line in enumerate(data.split(b"\n")[:-1]):
@@ -92,7 +92,7 @@ def parse(data: bytes, path: Path) -> list[dict[str, Any]]:
 
 
 def sync_folder(folder: Path) -> None:
-    """Make a new file's name itself durable."""
+    """Write the folder itself to disk, so that the name of a new file in it survives a crash."""
     handle = os.open(folder, os.O_RDONLY)
     try:
         os.fsync(handle)

@@ -1,4 +1,4 @@
-"""Amounts of money as whole millionths, so that sums of costs are exact and caps are hard."""
+"""Amounts of money in whole millionths, so that sums of costs are exact and caps are never exceeded."""
 
 import math
 from typing import Any
@@ -22,10 +22,10 @@ def in_millionths(amount: float, name: str) -> int:
 
 
 def check_budget(gate: GateSpec, B: Any, beta: Any, money: float | None, mean_cost: float | None) -> tuple[int, int]:
-    """(money, mean cost) in millionths of a gate's budget; zeros where it is one in labels.
+    """A gate's budget as (money, mean cost) in millionths; (0, 0) for a budget in labels.
 
-    Raises ValueError unless it is exactly one of B, beta, and money with mean_cost, and for a gate
-    that counts labels by itself under a money budget.
+    Raises ValueError unless exactly one of B, beta, and money with mean_cost is given, and for a money budget of a
+    gate that counts labels itself or has no hard cap.
     """
     if money is None and mean_cost is None:
         if B is None and beta is None:

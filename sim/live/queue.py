@@ -1,12 +1,12 @@
-"""A person as a label source: a folder with a journal, prompts that go out, answers that come in.
+"""A person as a label source: prompts are written to a file, answers are read from one.
 
     queue = PersonQueue("labels", classes=["yes", "no"], ledger=Ledger(labels=50))
     queue.get("17", "Is this a card fee?")   # PENDING, and 17 is paid for and asked
     queue.export("ask.csv")                  # key, prompt, cost, and an empty label to fill in
     queue.take("ask.csv")                    # later, perhaps in another process
 
-Everything is in ``<folder>/journal.log`` (``journal``) before a call returns, so that a process
-may be killed between any two writes: no key is asked or paid for twice, no answer is lost.
+Every change is on disk in ``<folder>/journal.log`` (``journal``) before a call returns.  So a process may be
+killed at any moment: no key is asked or paid for twice, and no answer is lost.
 """
 
 import csv
@@ -29,11 +29,11 @@ class AnswerError(ValueError):
 
 
 class PersonQueue:
-    """A crash-safe queue of prompts in ``folder``, one process at a time.
+    """A queue of prompts in ``folder`` that survives a crash; one process at a time may open it.
 
-    The first opening sets the budget (``ledger``) and the classes; later ones may leave them out and
-    must not contradict them.  ``cost`` is a price or a function of (key, prompt).
-    Raises ValueError for a contradiction, JournalError for a damaged or locked journal.
+    The budget (``ledger``) and the classes are set when the queue is opened first; later they may be left out, or
+    must be the same.  ``cost`` is a price or a function of (key, prompt).
+    Raises ValueError for another budget or other classes, JournalError for a damaged or locked journal.
     """
 
     def __init__(
@@ -59,7 +59,7 @@ class PersonQueue:
         return priced(self._cost, str(key), prompt)
 
     def get(self, key: str, prompt: str = "") -> Label | Pending:
-        """The answer if it has come; otherwise the prompt is asked for, once, and PENDING returned.
+        """The answer if there is one; otherwise PENDING, and the first call pays for the label and asks for it.
 
         Raises BudgetError beyond the ledger, ValueError for a known key with another prompt.
         """
@@ -78,7 +78,7 @@ class PersonQueue:
 
     @property
     def open(self) -> list[str]:
-        """Keys asked for and not answered, in order."""
+        """Keys that are asked for and not answered, in the order of asking."""
         return [key for key in self.asked if key not in self.answers]
 
     def export(self, path: str | Path) -> int:
@@ -97,9 +97,9 @@ class PersonQueue:
     def take(self, path: str | Path) -> int:
         """Import a file of answers (columns or fields ``key`` and ``label``); returns how many were new.
 
-        An empty label is an open prompt; an answer already taken may come again.  Anything else that
-        does not fit is refused with its line: an unknown key, a key twice, another answer than
-        before, a label outside the classes.  Then nothing is taken (AnswerError).
+        An empty label means not answered yet; an answer may be repeated.  Raises AnswerError with the line, and
+        takes nothing of the file, for an unknown key, a key twice, an answer that differs from the one before, or
+        a label that is no class.
         """
         new: dict[str, Label] = {}
         lines: dict[str, int] = {}

@@ -1,4 +1,4 @@
-"""Which rule a live gate plays: a built-in one, one from the user's file, or one that was given."""
+"""Which rule a live gate plays: a built-in gate's, that of a user's file, or one that is given."""
 
 from typing import Any
 
@@ -6,7 +6,7 @@ import numpy as np
 
 from sim import plugins
 from sim.rules import codes, gates
-from sim.setup import GateSetup
+from sim.setup import GateSetup, Setup
 from sim.spec import GateSpec
 
 
@@ -17,8 +17,8 @@ def finite(psi: float) -> float:
     return float(psi)
 
 
-def of(gate: GateSpec, g: GateSetup) -> tuple[Any, gates.Rule]:
-    """(the object of a gate that is a class, else None; the gate's rule)."""
+def of(gate: GateSpec, g: GateSetup | Setup) -> tuple[Any, gates.Rule]:
+    """(the object of a user's gate that is a class, None for any other gate; the gate's rule)."""
     if gate.kind != codes.PLUGIN:
         return None, gates.BUILT_IN
     module = plugins.part(gate.path, plugins.GATE)
@@ -29,7 +29,7 @@ def of(gate: GateSpec, g: GateSetup) -> tuple[Any, gates.Rule]:
 
 
 def name(rule: gates.Rule | None) -> str:
-    """Where a rule's functions are defined, so that a state is not restored under another one."""
+    """Where a rule's functions are defined; a saved state names it, and is restored with the same rule only."""
     if rule is None:
         return ""
     return f"{rule.decide.__module__}.{rule.decide.__qualname__}, {rule.settle.__module__}.{rule.settle.__qualname__}"

@@ -1,9 +1,8 @@
 """Where bought labels come from: a recorded column, a function, or a person (``queue``).
 
-A source is asked for the label of a prompt by key, pays for it once, and answers with the label or
-with ``PENDING``.  Its ``Ledger`` is a second hard purse at the place where money is really spent:
-whatever a gate decides, no label is asked for beyond it, and a key that was paid for is never paid
-for again.
+A source is asked for the label of a prompt by its key, and returns the label or ``PENDING``.  Its ``Ledger`` caps
+labels and money where they are really spent: whatever a gate decides, no label is bought beyond it.  A key is paid
+for once, however often it is asked for.
 """
 
 from collections.abc import Callable, Mapping, Sequence
@@ -20,7 +19,7 @@ Cost = float | Callable[[str, str], float]
 
 
 class Pending(Enum):
-    """The one value ``PENDING``: the label is paid for and has not come yet."""
+    """The type of ``PENDING``: the label is paid for and not known yet."""
 
     PENDING = "pending"
 
@@ -33,7 +32,7 @@ class BudgetError(ValueError):
 
 
 class Ledger:
-    """Labels and money that may be spent; ``labels`` or ``money`` or both are hard caps."""
+    """A hard cap on ``labels``, on ``money``, or on both, and what was spent of it."""
 
     def __init__(self, labels: int | None = None, money: float | None = None) -> None:
         if labels is None and money is None:
@@ -60,7 +59,7 @@ class Ledger:
         return None if self._cap is None else (self._cap - self._spent) / MILLION
 
     def check(self, cost: float) -> int:
-        """The cost in millionths; raises BudgetError where it cannot be paid. Changes nothing."""
+        """The cost in millionths. Raises BudgetError where it cannot be paid; changes nothing."""
         price = in_millionths(cost, "cost")
         if self.labels is not None and self.bought >= self.labels:
             raise BudgetError(f"all {self.labels} labels are bought; open a ledger with more of them to go on")
@@ -76,7 +75,7 @@ class Ledger:
         self.bought, self._spent = self.bought + 1, self._spent + price
 
     def resume(self, bought: int, spent: float) -> None:
-        """Go on from a saved account, unless this one knows of more already. Raises BudgetError beyond a cap."""
+        """Take over what a saved ledger had spent, where that is more. Raises BudgetError beyond a cap."""
         paid = round(spent * MILLION)
         if (self.labels is not None and bought > self.labels) or (self._cap is not None and paid > self._cap):
             raise BudgetError(
@@ -86,7 +85,7 @@ class Ledger:
 
 
 class LabelSource(Protocol):
-    """What a buyer asks of a source. ``cost`` is known before buying and does not buy."""
+    """What every source has: a ledger, the price of a label, and the label, which ``get`` buys."""
 
     ledger: Ledger
 
@@ -96,7 +95,7 @@ class LabelSource(Protocol):
 
 
 class RecordedColumn:
-    """Labels that are known already and sold one by one: a mapping, or a column with keys "0", "1", ...
+    """Labels that are known already: a mapping, or a column, whose keys are "0", "1", ...
 
     ``costs`` is one price or a column of prices in the same order.  Raises ValueError for missing
     labels and for columns of different lengths, KeyError for a key that is not in it.
@@ -150,10 +149,10 @@ class RecordedColumn:
 
 
 class FromCallable:
-    """Labels from ``function(key, prompt)``, called once a key and paid for when it has answered.
+    """Labels from ``function(key, prompt)``, called once a key and paid for when it has returned.
 
-    A function that raises is not paid for; one that answers None or PENDING raises ValueError.
-    What it answered is remembered by this object, not on disk.
+    A call that raises is not paid for; one that returns None or PENDING is a ValueError.  Labels are kept by this
+    object, not on disk.
     """
 
     def __init__(self, function: Callable[[str, str], Label], ledger: Ledger, cost: Cost = 1.0) -> None:

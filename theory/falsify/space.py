@@ -1,7 +1,7 @@
 """What a search for worst instances may vary, and how tight a claim is on one instance.
 
-A ``Target`` pairs a deterministic claim measured <= bound with the part of the RunSpec that the
-claim fixes.  The rest is a vector u in [0, 1]^k (``NAMES``), with S = L = 1 throughout: scaling
+A ``Target`` pairs a deterministic claim measured <= bound (``theory.inequalities``) with the part of
+the RunSpec that the claim fixes.  The rest is a vector u in [0, 1]^k (``NAMES``), with S = L = 1 throughout: scaling
 (theta*, sigma, S) by a, or (z, L, sqrt(lam)) by b and theta* by 1/b, changes nothing but units.
 A coordinate with several names means what the follower has: a pool its exponent, components, leak
 and M, ``patient`` its price, haste, turn and period, the evader whether it is exact.
@@ -20,9 +20,7 @@ import numpy as np
 import pandas as pd
 
 from sim.spec import FollowerSpec, GateSpec, LearnerSpec, RecordSpec, RunSpec, StreamSpec
-from theory import bounds
-from theory.judges.path import caps, radius_at
-from theory.ledger import ROUNDING
+from theory import inequalities
 
 NAMES = (
     "follower", "context", "d", "T", "B", "sigma", "lam", "delta", "exponent/price", "components/haste",
@@ -33,16 +31,16 @@ CONTEXTS = ("isotropic", "power_law", "zipf", "shift")
 FREE = ("hard_instance", "ball", "evader", "patient")  # ``schedule`` needs a file and is left out
 MAX_D, SEEDS = 8, 1000
 
-Judged = tuple[pd.Series, pd.Series, pd.Series]  # measured, bound, trivial
-Measure = Callable[[pd.DataFrame], Judged]
+Measure = Callable[[pd.DataFrame], pd.DataFrame]  # results table -> ``ledger.compared`` rows
 
 
 @dataclass(frozen=True)
 class Target:
     """A claim measured <= scale * bound; ``scale`` < 1 plants a false one.
 
-    ``full``: the claim is about runs that buy every label (B = T); ``rounds``: largest T; ``useful``: see the module;
-    ``quiet``: least sigma / (S L).
+    ``measure`` turns a results table into rows of the inequality; ``gate`` and ``record`` are what the claim
+    fixes; ``full``: it is about runs that buy every label (B = T); ``rounds``: largest T; ``useful``: see the
+    module; ``quiet``: least sigma / (S L).
     """
 
     claim: str
@@ -56,15 +54,18 @@ class Target:
     scale: float = 1.0
 
     def rows(self, table: pd.DataFrame) -> pd.DataFrame:
-        """measured, bound (scaled), trivial and ratio of every row that the claim speaks of."""
+        """t, measured, bound (scaled), trivial and ratio of every record that the claim speaks of.
+
+        Where it says several things about a record, the one of the largest ratio is kept.
+        """
         table = table[table["sigma"] >= self.quiet * table["S"] * table["L"]]
         table = table[table["B"] == table["T"]] if self.full else table
-        measured, bound, trivial = self.measure(table)
-        frame = pd.DataFrame(dict(t=table["t"], measured=measured, bound=bound, trivial=trivial)).dropna()
-        frame = frame[frame["bound"] > 0.0]
-        frame = frame[frame["bound"] < frame["trivial"]] if self.useful else frame  # a plant keeps the same rows
-        bound = frame["bound"] * self.scale
-        return frame.assign(bound=bound, ratio=frame["measured"] / bound)
+        rows = self.measure(table).dropna()
+        rows = rows[rows["bound"] > 0.0]
+        rows = rows[rows["bound"] < rows["trivial"]] if self.useful else rows  # a plant keeps the same rows
+        bound = rows["bound"] * self.scale
+        rows = rows.assign(t=table.loc[rows.index, "t"], bound=bound, ratio=rows["measured"] / bound)
+        return rows.sort_values("ratio", kind="stable").groupby(level=0).tail(1).sort_index()
 
     def worst(self, table: pd.DataFrame) -> dict[str, float]:
         """The row of the largest ratio; empty where the claim says nothing about this run."""
@@ -87,83 +88,15 @@ def planted(target: Target, scale: float) -> Target:
     return replace(target, claim=f"{target.claim} x {scale:.6g}", scale=target.scale * scale)
 
 
-def _on_event(table: pd.DataFrame, measured: pd.Series) -> pd.Series:
-    return measured.where(table["conf_ratio_max"] <= 1.0)
-
-
-def lemma0(table: pd.DataFrame) -> Judged:
-    """B2: the largest of psi/D_n, potential/(2 psi) and count/cap, against 1, once a label is bought."""
-    info = caps(table)
-    parts = [
-        table["psi"] / info,
-        (table["potential"] / bounds.potential_cap(table["psi"])).where(table["lam"] >= table["L"] ** 2),
-        table["wide"] / bounds.count_cap(info),
-    ]
-    one = pd.Series(1.0, table.index)
-    return pd.concat(parts, axis=1).max(axis=1).where(table["labels"] > 0), one, one + 1.0
-
-
-def latency(table: pd.DataFrame) -> Judged:
-    """B3a: rho_t against the recorded latency of the round, which needs a row for every round.
-
-    ROUNDING is added to the latency, so the ratio exceeds 1 iff the excess exceeds ROUNDING.
-    """
-    rho = table["regret"].diff().fillna(table["regret"])
-    return _on_event(table, rho), table["latency"] + ROUNDING, table["S"] * table["L"]
-
-
-def theorem1(table: pd.DataFrame) -> Judged:
-    """B3b: R_t against theorem 1 at every recorded t."""
-    info = bounds.information_cap(table["t"], table["d"], table["lam"], table["L"])
-    bound = pd.Series(bounds.theorem1(radius_at(table, info), table["t"], info), table.index)
-    return _on_event(table, table["regret"]), bound, bounds.trivial(table["S"], table["L"], table["t"])
-
-
-def _bought(table: pd.DataFrame) -> tuple[pd.Series, pd.Series]:
-    """(D_B, alpha at D_B)."""
-    info = pd.Series(bounds.information_cap(table["B"], table["d"], table["lam"], table["L"]), table.index)
-    return info, radius_at(table, info)
-
-
-def _with_sides(table: pd.DataFrame, sides: list[pd.Series]) -> Judged:
-    """Theorem 23's regret on E; a broken side condition (ratio above 1, on E or not) replaces it."""
-    info, alpha = _bought(table)
-    bound = pd.Series(bounds.theorem23(alpha, table["T"], table["B"], info), table.index)
-    side = pd.concat(sides, axis=1).max(axis=1)
-    measured = _on_event(table, table["regret"]).where(side <= 1.0, side * bound)
-    trivial = bounds.trivial(table["S"], table["L"], table["T"]).where(side <= 1.0, 2.0 * bound)
-    return measured, bound, trivial
-
-
-def theorem2(table: pd.DataFrame) -> Judged:
-    """B7: at most B labels, and the regret bound."""
-    return _with_sides(table, [table["labels"] / table["B"]])
-
-
-def theorem3(table: pd.DataFrame) -> Judged:
-    """B8: a label stays unspent, thresholds never rise, no unbought gain above D_B/B, the bound."""
-    level = _bought(table)[0] / table["B"] + 2 * ROUNDING
-    rise = 1.0 + table["threshold_rise_max"].where(table["threshold_rise_max"] > ROUNDING, 0.0)
-    return _with_sides(table, [(table["labels"] + 1) / table["B"], rise, table["gain_unbought_max"] / level])
-
-
-def stated(table: pd.DataFrame) -> Judged:
-    """B9a: the stated form with c = c_beta."""
-    info, alpha = _bought(table)
-    c = bounds.c_beta(alpha, table["T"], table["B"], info)
-    bound = pd.Series(bounds.stated_form(alpha, info, table["B"], c), table.index)
-    return _on_event(table, table["regret"]), bound, bounds.trivial(table["S"], table["L"], table["T"])
-
-
 _PATH, _EVERY, _FINAL = RecordSpec(), RecordSpec(mode="every"), RecordSpec(mode="final")
 _PACED = GateSpec(kind="llf_paced")
 _BASE = (
-    Target("B2", lemma0, GateSpec(kind="always"), _PATH),
-    Target("B3a", latency, GateSpec(kind="always", latency="regret"), _EVERY, rounds=200),
-    Target("B3b", theorem1, GateSpec(kind="always"), _PATH, full=True),
-    Target("B7", theorem2, GateSpec(kind="llf_fixed", cap=False), _FINAL),
-    Target("B8", theorem3, GateSpec(kind="llf_paced", cap=False), _FINAL),
-    Target("B9a", stated, _PACED, _FINAL),
+    Target("B2", inequalities.lemma0, GateSpec(kind="always"), _PATH),
+    Target("B3a", inequalities.latency, GateSpec(kind="always", latency="regret"), _EVERY, rounds=200),
+    Target("B3b", inequalities.theorem1, GateSpec(kind="always"), _PATH, full=True),
+    Target("B7", inequalities.theorem2, GateSpec(kind="llf_fixed", cap=False), _FINAL),
+    Target("B8", inequalities.theorem3, GateSpec(kind="llf_paced", cap=False), _FINAL),
+    Target("B9a", inequalities.stated_form, _PACED, _FINAL),
 )
 _USEFUL = tuple(replace(t, claim=f"{t.claim}-useful", useful=True) for t in _BASE[2:])
 _NOISY = tuple(replace(t, claim=f"{t.claim}-noisy", useful=True, quiet=1.0) for t in _BASE[2:])

@@ -1,6 +1,6 @@
 """How tight each ``upper`` claim is: measured/bound, typically and at worst.
 
-Two sources, one measure (``falsify_space.Target``; for L1 and L2 ``routing``'s bounds):
+Two sources, one measure (``theory.inequalities``; for L1 and L2 ``routing``'s bounds):
     runs         every run of the sweeps that a claim needs: the largest ratio along its path, on E
     worst found  the instance that a search found (``search``), replayed by a handed ``play``
 "bound not trivial" keeps only rows whose bound is below S L t, which a run could break; "noisy" asks
@@ -22,21 +22,14 @@ import pandas as pd
 from theory import routing
 from theory.falsify import search
 from theory.falsify.space import target_of
-from theory.judges.path import honest
+from theory.inequalities import RUN, honest
 
 COLUMNS = ("claim", "source", "quantile", "ratio", "n", "unit", "useful", "seed", "detail")
 QUANTILES = (0.5, 0.95, 1.0)
 RUNS, WORST, NOT_TRIVIAL, NOISY = "runs", "worst found", ", bound not trivial", ", bound not trivial, noisy"
 VARIANTS = {"": "", "useful": NOT_TRIVIAL, "noisy": NOISY}
-GAMES = ("horizon", "coverage", "theorem2", "theorem3", "hard", "stated", "witness", "efficiency", "followers")
-SWEEPS: dict[str, tuple[str, ...]] = {
-    "B2": (*GAMES, "digits"),
-    "B3a": ("trace",),
-    "B3b": ("horizon",),
-    "B7": ("theorem2",),
-    "B8": ("theorem3",),
-    "B9a": ("stated",),
-}
+SEARCHED = ("B2", "B3a", "B3b", "B7", "B8", "B9a")
+ROUNDS = "B3a"  # a sample is a round
 ROUTES: dict[str, tuple[tuple[str, ...], Callable]] = {
     "L1": (("linear", "polynomial"), routing.general_bound),
     "L2": (("linear",), routing.linear_bound),
@@ -45,23 +38,28 @@ ROUTES: dict[str, tuple[tuple[str, ...], Callable]] = {
 REGRETS = {"S4a": ("r1_measured", "r1_bound", math.log(2.0)), "S4b": ("r2_measured", "r2_bound", math.inf)}
 
 Tables = Mapping[str, pd.DataFrame]
+Needs = Mapping[str, tuple[str, ...]]
+
+
+def sweeps(needs: Needs) -> Needs:
+    """The sweeps whose runs are looked at, by claim, from what the ledger says that each claim needs.
+
+    B3a is judged on what every run carries along, but its ratio needs a record of every round: ``trace``.
+    """
+    return {claim: ("trace",) if claim == ROUNDS else needs[claim] for claim in SEARCHED}
 
 
 def judged(claim: str, table: pd.DataFrame) -> pd.DataFrame:
     """run, replication, ratio and useful (bound below the trivial one), a row each time a claim speaks."""
-    target, table = target_of(claim), honest(table).reset_index(drop=True)
-    if claim == "B3a":
-        parts = [target.rows(rows) for _, rows in table.groupby(["run", "replication"], sort=False)]
-        rows = pd.concat([part[part["measured"] > 0.0] for part in parts])
-    else:
-        rows = target.rows(table)
-    useful = rows["bound"] < rows["trivial"]
-    return table.loc[rows.index, ["run", "replication"]].assign(ratio=rows["ratio"], useful=useful)
+    table = honest(table).reset_index(drop=True)
+    rows = target_of(claim).rows(table)
+    rows = rows[rows["measured"] > 0.0] if claim == ROUNDS else rows
+    return table.loc[rows.index, RUN].assign(ratio=rows["ratio"], useful=rows["bound"] < rows["trivial"])
 
 
 def worst_of_each_run(rows: pd.DataFrame) -> pd.Series:
     """The largest ratio of every run."""
-    return rows.groupby(["run", "replication"])["ratio"].max()
+    return rows.groupby(RUN)["ratio"].max()
 
 
 def spread(claim: str, source: str, ratio: pd.Series, **more: object) -> pd.DataFrame:
@@ -72,23 +70,18 @@ def spread(claim: str, source: str, ratio: pd.Series, **more: object) -> pd.Data
     return pd.DataFrame([row | dict(quantile=q, ratio=float(ratio.quantile(q))) for q in QUANTILES])
 
 
-def of_runs(claim: str, tables: Tables) -> pd.DataFrame:
-    """The distribution of one claim over its sweeps, with every bound and with those not trivial."""
-    every, useful, rows_seen, rows_useful = [], [], 0, 0
-    for name in SWEEPS[claim]:
-        rows = judged(claim, tables[name])
-        kept = rows[rows["useful"]]
-        every.append(rows["ratio"] if claim == "B3a" else worst_of_each_run(rows))
-        useful.append(kept["ratio"] if claim == "B3a" else worst_of_each_run(kept))
-        rows_seen, rows_useful = rows_seen + len(rows), rows_useful + len(kept)
+def of_runs(claim: str, names: tuple[str, ...], tables: Tables) -> pd.DataFrame:
+    """The distribution of one claim over the sweeps ``names``, with every bound and with those not trivial."""
+    samples = (lambda rows: rows["ratio"]) if claim == ROUNDS else worst_of_each_run
+    parts = [judged(claim, tables[name]) for name in names]
+    n = sum(map(len, parts))
     more = dict(
-        unit="rounds with a wrong pick" if claim == "B3a" else "runs",
-        useful=rows_useful / rows_seen if rows_seen else float("nan"),
-        detail=f"{rows_seen} rows of {', '.join(SWEEPS[claim])}",
+        unit="rounds with a wrong pick" if claim == ROUNDS else "runs",
+        useful=sum(int(rows["useful"].sum()) for rows in parts) / n if n else float("nan"),
+        detail=f"{n} rows of {', '.join(names)}",
     )
-    return pd.concat(
-        [spread(claim, RUNS, pd.concat(every), **more), spread(claim, RUNS + NOT_TRIVIAL, pd.concat(useful), **more)]
-    )
+    every, useful = (pd.concat(map(samples, kept)) for kept in (parts, [rows[rows["useful"]] for rows in parts]))
+    return pd.concat([spread(claim, RUNS, every, **more), spread(claim, RUNS + NOT_TRIVIAL, useful, **more)])
 
 
 def of_routes(claim: str, table: pd.DataFrame) -> pd.DataFrame:
@@ -142,15 +135,16 @@ def replayed(path: Path, play: search.Play) -> pd.DataFrame:
     )  # fmt: skip
 
 
-def tightness_table(tables: Tables, worst: pd.DataFrame) -> pd.DataFrame:
-    """COLUMNS: both sources of every claim whose tables are given; ``worst`` holds ``replayed`` rows.
+def tightness_table(tables: Tables, worst: pd.DataFrame, needs: Needs) -> pd.DataFrame:
+    """COLUMNS: both sources of every claim whose tables are given.
 
+    ``worst`` holds ``replayed`` rows, ``needs`` the tables that each claim of the ledger needs.
     quantile 0.5, 0.95, 1 of the ratio over n samples of ``unit`` (1 for what was found); useful: share
     of rows on E whose bound is below the trivial one; seed: of the instance, -1 for a distribution.
     """
-    parts = [of_runs(claim, tables) for claim, needs in SWEEPS.items() if all(n in tables for n in needs)]
+    parts = [of_runs(claim, names, tables) for claim, names in sweeps(needs).items() if set(names) <= set(tables)]
     parts += [of_routes(claim, tables["routing"]) for claim in ROUTES if "routing" in tables]
     parts += [of_regrets(claim, tables["preference_regret"]) for claim in REGRETS if "preference_regret" in tables]
     found = pd.concat([*parts, worst], ignore_index=True)[list(COLUMNS)]
-    order = {claim: i for i, claim in enumerate((*SWEEPS, *ROUTES, *REGRETS))}
+    order = {claim: i for i, claim in enumerate((*SEARCHED, *ROUTES, *REGRETS))}
     return found.sort_values("claim", key=lambda c: c.map(order).fillna(len(order)), kind="stable", ignore_index=True)

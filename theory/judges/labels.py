@@ -1,28 +1,30 @@
 """Judges of label efficiency (B12) and of exploitability (B13), paired over common random numbers."""
 
+from dataclasses import replace
+
 import numpy as np
 import pandas as pd
 
 from sim.table import final
 from theory import stats
-from theory.ledger import FAIL, INCONCLUSIVE, Finding, Tables, all_of
+from theory.ledger import DERIVED, FAIL, W26, Claim, Finding, Tables, all_of, nothing
+from theory.stats import PAIR
 
+CONTROLS = ("random", "prefix", "margin", "dual")
 LLF = ("llf_paced", "llf_fixed", "llf_quantile", "llf_self_paced", "llf_split_prefix")
-PAIR = ["seed", "replication"]
 
 
 def gate_curves(rows: pd.DataFrame, gate: str) -> tuple[np.ndarray, np.ndarray]:
-    """(labels, regret), each (n, points): replications against the betas of one gate."""
+    """(labels, regret), each (n, points): replications against the betas below 1 of one gate."""
     own = rows[(rows["gate"] == gate) & (rows["beta"] < 0.999)]
-    labels = own.pivot_table(index=PAIR, columns="beta", values="labels").to_numpy(float)
-    regret = own.pivot_table(index=PAIR, columns="beta", values="regret").to_numpy(float)
-    return labels, regret
+    return stats.curves(own, "beta", "labels")[1], stats.curves(own, "beta")[1]
 
 
 def needed(labels: np.ndarray, regret: np.ndarray, target: float) -> float:
-    """Labels at which the mean curve first falls to ``target``: log-log interpolation.
+    """Labels at which a mean curve (labels and regret, (points,)) first falls to ``target``; NaN if it never does.
 
-    Clipped to the smallest measured number of labels, which only understates a gate's savings.
+    Log-log interpolation between measured budgets, clipped to the smallest measured number of labels,
+    which only understates a gate's savings.
     """
     order = np.argsort(labels)
     x, y = np.log(np.maximum(labels[order], 1.0)), np.log(np.maximum(regret[order], 1e-12))
@@ -31,14 +33,18 @@ def needed(labels: np.ndarray, regret: np.ndarray, target: float) -> float:
     i = int(np.argmax(y <= goal))
     if y[i] > goal:
         return np.nan
-    if i == 0 or y[i - 1] == y[i]:
+    if i == 0:
         return float(np.exp(x[i]))
     share = (y[i - 1] - goal) / (y[i - 1] - y[i])
     return float(np.exp(x[i - 1] + share * (x[i] - x[i - 1])))
 
 
 def saving(rows: pd.DataFrame, gate: str, control: str, level: float) -> tuple[float, float, float]:
-    """Ratio of labels needed, gate over control, at the lowest mean regret that both reach."""
+    """Ratio of labels needed, gate over control, at the lowest mean regret that both reach, with its interval.
+
+    rows: final rows of one context.  Replications are resampled together, since they share prompts and
+    noise.  (NaN, -inf, inf) with fewer than two replications.
+    """
     (la, ra), (lb, rb) = gate_curves(rows, gate), gate_curves(rows, control)
 
     def log_ratio(pick: np.ndarray) -> float:
@@ -64,7 +70,7 @@ def efficiency(control: str):
             found.append((context, *saving(own, "llf_paced", control, level / len(contexts))))
         result = all_of(found, 1.0, "below")
         note = f"labels(llf_paced)/labels({control}) at the lowest regret both reach; {result.detail}"
-        return Finding(result.measured, 1.0, result.outcome, result.low, result.high, result.n, note)
+        return replace(result, detail=note)
 
     return judge
 
@@ -75,7 +81,7 @@ def savings(tables: Tables, level: float) -> pd.DataFrame:
     out = []
     for context, own in rows.groupby("context"):
         for gate in LLF:
-            for control in ("random", "prefix", "margin", "dual"):
+            for control in CONTROLS:
                 ratio, low, high = saving(own, gate, control, level)
                 out.append((context, gate, control, ratio, low, high))
     return pd.DataFrame(out, columns=["context", "gate", "control", "ratio", "low", "high"])
@@ -101,7 +107,7 @@ def exploited(tables: Tables, level: float) -> Finding:
     result = all_of(found, 1.0, "above")
     outcome = result.outcome if share <= 0.05 else FAIL
     note = f"largest share of B bought {share:.3g}; {result.detail}"
-    return Finding(result.measured, 1.0, outcome, result.low, result.high, result.n, note)
+    return replace(result, outcome=outcome, detail=note)
 
 
 def random_at(rows: pd.DataFrame, labels: pd.Series) -> pd.Series:
@@ -124,10 +130,27 @@ def split_no_worse(gate: str):
             cell = rows[rows["follower"] == follower]
             own = paired(cell, gate)
             if own.empty:
-                return Finding(np.nan, 1.0, INCONCLUSIVE, np.nan, np.nan, 0, "no run to judge")
+                return nothing("no run to judge", 1.0)
             ratio = own["regret"] / random_at(cell, own["labels"])
             mean, low, high = stats.student(ratio, level / 2)
             found.append((f"{follower}: {gate}/random at {own['labels'].mean():.0f} labels", mean, low, high))
         return all_of(found, 1.0, "below")
 
     return judge
+
+
+CLAIMS = (
+    *(
+        Claim(f"B12{letter}", "label efficiency", f"llf_paced needs fewer labels than {control} in every context",
+              f"{W26}, controls chosen here", "ordering", ("efficiency",), "f4_efficiency", efficiency(control))
+        for letter, control in zip("abcd", CONTROLS, strict=True)
+    ),
+    Claim("B13a", "exploitability", "Under the evader llf_fixed and llf_paced buy <= 5 % of B and lose to random",
+          DERIVED, "ordering", ("followers",), "f6_followers", exploited),
+    *(
+        Claim(f"B13{letter}", "exploitability",
+              f"llf_split ({purse} purse) is no worse than random at equal labels, evader and ball",
+              DERIVED, "ordering", ("followers",), "f6_followers", split_no_worse(f"llf_split_{purse}"))
+        for letter, purse in (("b", "prefix"), ("c", "random"))
+    ),
+)  # fmt: skip

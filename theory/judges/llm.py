@@ -12,12 +12,11 @@ import pandas as pd
 from scipy.stats import kendalltau
 
 from theory import stats
-from theory.ledger import INCONCLUSIVE, Claim, Finding, Tables, all_of, within
+from theory.ledger import CONJECTURED, Claim, Finding, Tables, all_of, compared, nothing, within
+from theory.stats import PAIR
 
-POSED = "conjectured here"
 CONSTANTS = "constant radius and gate constants set before any data, the same for all sets"
 HEAD = "head_accuracy_logistic"
-PAIR = ["seed", "replication"]
 SAVERS = ("llf_regret", "llf_self_paced")
 CONTROLS = ("random", "prefix", "margin", "width", "entropy", "llf_regret", "llf_quantile", "llf_paced", "ratio")
 OVERHEAD = 0.05
@@ -143,7 +142,7 @@ def order_agreement(tables: Tables, level: float) -> Finding:
     both = orders(tables["llm_runs"])
     cells = [own for _, own in both.groupby(["data", "stream", "B", *PAIR]) if len(own) > 2]
     if not cells:
-        return Finding(np.nan, 0.0, INCONCLUSIVE, np.nan, np.nan, 0, "no stream was played in both modes")
+        return nothing("no stream was played in both modes", 0.0)
     taus = [float(kendalltau(own["frozen"], own["finetune"]).statistic) for own in cells]
     half = np.sqrt(2.0 * np.log(2.0 / level) / len(taus))
     mean = float(np.mean(taus))
@@ -157,10 +156,9 @@ def overhead(tables: Tables, level: float) -> Finding:
     rows = tables["llm_times"]
     rows = rows[rows["mode"] == "finetune"]
     if rows.empty:
-        return Finding(np.nan, OVERHEAD, INCONCLUSIVE, np.nan, np.nan, 0, "no fine-tuning run")
+        return nothing("no fine-tuning run", OVERHEAD)
     share = rows["seconds_gate"] / rows["seconds_total"]
-    bound = pd.Series(OVERHEAD, rows.index)
-    return within(share, bound, bound + 1.0, "share of wall time spent in the gate")
+    return within(compared(share, OVERHEAD), "share of wall time spent in the gate")
 
 
 def needed_labels(runs: pd.DataFrame, shares: tuple[float, ...] = (0.9, 0.95, 0.99)) -> pd.DataFrame:
@@ -193,17 +191,17 @@ def crossing(own: pd.DataFrame, goal: float) -> float:
     return float(np.exp(np.interp(goal, y, x)))
 
 
-LLM: tuple[Claim, ...] = (
+CLAIMS = (
     Claim("M1a", "real text", "llf_regret and llf_self_paced need fewer labels than random at equal accuracy (iid)",
-          POSED, "ordering", CONSTANTS, ("llm_runs",), "f22_llm_accuracy", saves),
-    Claim("M1b", "real text", "llf_self_paced makes the fewest online mistakes of all gates, iid streams", POSED,
-          "ordering", CONSTANTS, ("llm_runs",), "f23_llm_mistakes", fewest_mistakes("iid")),
-    Claim("M1c", "real text", "llf_self_paced makes the fewest online mistakes of all gates, drifting streams", POSED,
-          "ordering", CONSTANTS, ("llm_runs",), "f23_llm_mistakes", fewest_mistakes("drift")),
-    Claim("M2", "real text", "The pure width gate is less accurate than random at equal budgets (iid)", POSED,
-          "ordering", CONSTANTS, ("llm_runs",), "f22_llm_accuracy", width_fails),
-    Claim("M3", "real text", "Recorded-stream simulator and fine-tuned model order the gates alike (tau > 0)", POSED,
-          "ordering", CONSTANTS, ("llm_runs",), "f24_llm_orders", order_agreement),
-    Claim("M4", "real text", "The gate takes under 5 % of the wall time of fine-tuning", POSED, "upper",
-          "no radius constant enters", ("llm_times",), "f24_llm_orders", overhead),
+          CONJECTURED, "ordering", ("llm_runs",), "f22_llm_accuracy", saves, CONSTANTS),
+    Claim("M1b", "real text", "llf_self_paced makes the fewest online mistakes of all gates, iid streams", CONJECTURED,
+          "ordering", ("llm_runs",), "f23_llm_mistakes", fewest_mistakes("iid"), CONSTANTS),
+    Claim("M1c", "real text", "llf_self_paced makes the fewest online mistakes of all gates, drifting streams",
+          CONJECTURED, "ordering", ("llm_runs",), "f23_llm_mistakes", fewest_mistakes("drift"), CONSTANTS),
+    Claim("M2", "real text", "The pure width gate is less accurate than random at equal budgets (iid)", CONJECTURED,
+          "ordering", ("llm_runs",), "f22_llm_accuracy", width_fails, CONSTANTS),
+    Claim("M3", "real text", "Recorded-stream simulator and fine-tuned model order the gates alike (tau > 0)",
+          CONJECTURED, "ordering", ("llm_runs",), "f24_llm_orders", order_agreement, CONSTANTS),
+    Claim("M4", "real text", "The gate takes under 5 % of the wall time of fine-tuning", CONJECTURED, "upper",
+          ("llm_times",), "f24_llm_orders", overhead),
 )  # fmt: skip

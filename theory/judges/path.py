@@ -1,52 +1,53 @@
-"""Judges of what must hold in every run: B1 coverage, B2 lemma 0, B3 theorem 1, B6 the budget,
-B7 and B8 the LLF theorems, and their negative controls (B14)."""
+"""What must hold in every run: B1 coverage, B2 lemma 0, B3 latency and theorem 1, B6 the budget and no
+peeking, B7 and B8 the LLF theorems, and the negative controls B14."""
 
-import numpy as np
+from dataclasses import replace
+
 import pandas as pd
 
 from sim.table import final
-from theory import bounds, stats
-from theory.ledger import FAIL, INCONCLUSIVE, PASS, ROUNDING, Finding, Tables, all_of, within
+from theory import inequalities, stats
+from theory.inequalities import honest, on_event
+from theory.ledger import (
+    CLASSICAL,
+    CONTROL,
+    DERIVED,
+    FAIL,
+    INCONCLUSIVE,
+    PASS,
+    ROUNDING,
+    THEORY_RADIUS,
+    W26,
+    Claim,
+    Finding,
+    Tables,
+    all_of,
+    compared,
+    within,
+)  # fmt: skip
 
 CELL = ["gate", "follower", "context", "leader", "feedback", "d"]
-
-
-def honest(table: pd.DataFrame) -> pd.DataFrame:
-    """Rows without a negative control."""
-    return table[(table["control"] == "") & (table["gate"] != "control_peek")]
+GAMES = ("horizon", "coverage", "theorem2", "theorem3", "hard", "stated", "witness", "efficiency", "followers")
 
 
 def last(tables: Tables) -> pd.DataFrame:
     """Final rows of all given sweeps, negative controls left out."""
-    return honest(pd.concat([final(t) for t in tables.values()], ignore_index=True))
-
-
-def caps(rows: pd.DataFrame) -> pd.Series:
-    """D_n of each row's labels; full feedback teaches M + 1 vectors a label."""
-    vectors = (rows["M"] + 1).where(rows["feedback"] == "full", 1)
-    return pd.Series(bounds.information_cap(rows["labels"] * vectors, rows["d"], rows["lam"], rows["L"]), rows.index)
-
-
-def radius_at(rows: pd.DataFrame, info) -> pd.Series:
-    """alpha at information ``info`` with the row's constants."""
-    return pd.Series(
-        bounds.radius_cap(info, rows["sigma"], rows["lam"], rows["S"], rows["delta"]), rows.index, dtype=float
-    )
+    return honest(pd.concat([final(t) for t in tables.values()]))
 
 
 def coverage_of(rows: pd.DataFrame, level: float) -> Finding:
     """P(E) >= 1 - delta in every cell, by exact binomial intervals."""
     cells = list(rows.groupby(CELL))
-    comparisons, delta = [], float(rows["delta"].iloc[0]) if len(rows) else float("nan")
+    comparisons, delta, nan = [], float(rows["delta"].min()), float("nan")
     for name, cell in cells:
         k, n = int((cell["conf_ratio_max"] > 1.0).sum()), len(cell)
         low, high = stats.binomial(k, n, level / len(cells))
         comparisons.append((f"{name[0]}/{name[1]} {k}/{n}", k / n, low, high))
     found = all_of(comparisons, delta, "below")
-    worst = max(comparisons, key=lambda c: c[3], default=("", 0.0, 0.0, 0.0))
+    worst = max(comparisons, key=lambda c: c[3], default=("", nan, nan, nan))
     note = f"{len(cells)} cells, largest failure frequency {found.measured:.3g}, "
     note += f"largest upper limit {worst[3]:.3g} ({worst[0]})"
-    return Finding(found.measured, delta, found.outcome, found.low, worst[3], len(rows), note)
+    return replace(found, high=worst[3], n=len(rows), detail=note)
 
 
 def coverage(tables: Tables, level: float) -> Finding:
@@ -62,16 +63,8 @@ def coverage_control(tables: Tables, level: float) -> Finding:
 
 
 def lemma0_of(rows: pd.DataFrame) -> Finding:
-    """psi <= D_n, sum w^2 <= 2 psi where lam >= L^2, and the counting form, in every row."""
-    info = caps(rows)
-    square = rows[rows["lam"] >= rows["L"] ** 2]
-    measured = np.concatenate([rows["psi"], square["potential"], rows["wide"]])
-    bound = np.concatenate([info, bounds.potential_cap(square["psi"]), bounds.count_cap(info)])
-    keep = bound > 0
-    trivial = pd.Series(np.inf, index=range(int(keep.sum())))
-    return within(
-        pd.Series(measured[keep]), pd.Series(bound[keep]), trivial, "information, sum of squares, count at w^2 >= 0.25"
-    )
+    """Lemma 0 in every row."""
+    return within(inequalities.lemma0(rows), "information, sum of squares, count at w^2 >= 0.25")
 
 
 def lemma0(tables: Tables, level: float) -> Finding:
@@ -86,10 +79,10 @@ def lemma0_control(tables: Tables, level: float) -> Finding:
 
 
 def latency(tables: Tables, level: float) -> Finding:
-    """B3, first half: rho_t <= both latencies in every round of every run on E."""
-    rows = last(tables)
-    rows = rows[(rows["conf_ratio_max"] <= 1.0) & (rows["radius_mode"] == "theory")]
-    worst = rows[["slack_width_max", "slack_regret_max"]].max(axis=1)
+    """B3a: a round's regret is at most both latencies, in every round of every run on E."""
+    rows = on_event(last(tables))
+    rows = rows[rows["radius_mode"] == "theory"]
+    worst = inequalities.latency_excess(rows)
     broken = int((worst > ROUNDING).sum())
     value = float(worst.max()) if len(rows) else float("nan")
     outcome = FAIL if broken else (PASS if len(rows) else INCONCLUSIVE)
@@ -97,26 +90,17 @@ def latency(tables: Tables, level: float) -> Finding:
     return Finding(value, 0.0, outcome, value, value, len(rows), note)
 
 
-def theorem1_rows(tables: Tables, divisor: float = 1.0) -> Finding:
-    """R(t_next) <= bound(t) between neighbouring records: covers the whole path (R, bound rise)."""
-    rows = honest(tables["horizon"])
-    rows = rows[(rows["conf_ratio_max"] <= 1.0)].sort_values(["run", "replication", "t"])
-    info = bounds.information_cap(rows["t"], rows["d"], rows["lam"], rows["L"])
-    bound = pd.Series(bounds.theorem1(radius_at(rows, info), rows["t"], info), rows.index) / divisor
-    following = rows.groupby(["run", "replication"])["regret"].shift(-1)
-    measured = following.fillna(rows["regret"])
-    trivial = bounds.trivial(rows["S"], rows["L"], rows["t"])
-    return within(measured, bound, trivial, f"every path, d in {sorted(rows['d'].unique().tolist())}")
-
-
-def theorem1(tables: Tables, level: float) -> Finding:
-    """B3, second half: theorem 1 along the whole path."""
-    return theorem1_rows(tables)
+def theorem1(tables: Tables, level: float, divisor: float = 1.0) -> Finding:
+    """B3b: theorem 1, its bound divided by ``divisor``, along the whole path of every run."""
+    table = honest(tables["horizon"])
+    rows = inequalities.theorem1(inequalities.path(table))
+    dims = sorted(on_event(table)["d"].unique().tolist())
+    return within(rows.assign(bound=rows["bound"] / divisor), f"every path, d in {dims}")
 
 
 def theorem1_control(tables: Tables, level: float) -> Finding:
-    """B14: the same judge with the bound's constant divided by 100."""
-    return theorem1_rows(tables, 100.0)
+    """B14d: the same judge with the bound's constant divided by 100."""
+    return theorem1(tables, level, 100.0)
 
 
 def budget(tables: Tables, level: float) -> Finding:
@@ -124,7 +108,7 @@ def budget(tables: Tables, level: float) -> Finding:
     rows = last(tables)
     rows = rows[rows["cap"]]
     evaded = int((rows["follower"] == "evader").sum())
-    return within(rows["labels"], rows["B"], rows["T"] + 1, f"{len(rows)} runs, {evaded} of them under evader")
+    return within(compared(rows["labels"], rows["B"]), f"{len(rows)} runs, {evaded} of them under evader")
 
 
 def peeking_of(rows: pd.DataFrame) -> Finding:
@@ -151,35 +135,49 @@ def peeking_control(tables: Tables, level: float) -> Finding:
     return peeking_of(rows[rows["gate"] == "control_peek"])
 
 
-def theorem23_of(rows: pd.DataFrame) -> Finding:
-    """Theorem 2's and 3's regret bound, on E."""
-    rows = rows[rows["conf_ratio_max"] <= 1.0]
-    info = bounds.information_cap(rows["B"], rows["d"], rows["lam"], rows["L"])
-    bound = pd.Series(bounds.theorem23(radius_at(rows, info), rows["T"], rows["B"], info), rows.index)
-    trivial = bounds.trivial(rows["S"], rows["L"], rows["T"])
-    return within(rows["regret"], bound, trivial, "")
-
-
-def _with(found: Finding, extra: dict[str, int]) -> Finding:
-    """Add deterministic side conditions (name -> number of violations) to a finding."""
-    note = "; ".join(f"{name}: {count} violations" for name, count in extra.items())
-    outcome = FAIL if any(extra.values()) else found.outcome
-    return Finding(found.measured, found.bound, outcome, found.low, found.high, found.n, f"{found.detail}. {note}")
+def regret_and_conditions(rows: pd.DataFrame, conditions: dict[str, pd.DataFrame]) -> Finding:
+    """The LLF theorems' regret bound on E; FAIL too where a condition (name -> rows that break it) is broken."""
+    found = within(inequalities.theorem23(rows), "")
+    note = "; ".join(f"{name}: {len(violations)} violations" for name, violations in conditions.items())
+    outcome = FAIL if any(map(len, conditions.values())) else found.outcome
+    return replace(found, outcome=outcome, detail=f"{found.detail}. {note}")
 
 
 def theorem2(tables: Tables, level: float) -> Finding:
     """B7: llf_fixed without a cap buys at most B labels and obeys the bound."""
     rows = final(tables["theorem2"])
-    return _with(theorem23_of(rows), {"more than B labels": int((rows["labels"] > rows["B"]).sum())})
+    return regret_and_conditions(rows, inequalities.conditions2(rows))
 
 
 def theorem3(tables: Tables, level: float) -> Finding:
     """B8: llf_paced's thresholds never rise, a label stays unspent, the bound holds."""
     rows = final(tables["theorem3"])
-    info = bounds.information_cap(rows["B"], rows["d"], rows["lam"], rows["L"])
-    extra = {
-        "threshold rises": int((rows["threshold_rise_max"] > ROUNDING).sum()),
-        "B labels spent": int((rows["labels"] >= rows["B"]).sum()),
-        "unbought gain above D_B/B": int((rows["gain_unbought_max"] > info / rows["B"] + 2 * ROUNDING).sum()),
-    }
-    return _with(theorem23_of(rows), extra)
+    return regret_and_conditions(rows, inequalities.conditions3(rows))
+
+
+CLAIMS = (
+    Claim("B1", "coverage", "P(E) >= 1 - delta for every gate and follower", CLASSICAL, "coverage", ("coverage",),
+          "f7_coverage", coverage, THEORY_RADIUS),
+    Claim("B2", "lemma 0", "Elliptical potential: psi <= D_n, sum of w^2 <= 2 psi, count bound, every run", CLASSICAL,
+          "upper", (*GAMES, "digits"), "f9_ledger", lemma0),
+    Claim("B3a", "latency", "On E the instant regret is at most both latencies, in every round", DERIVED, "upper",
+          GAMES, "f5_trace", latency, THEORY_RADIUS),
+    Claim("B3b", "theorem 1", "Every label bought: R_t <= alpha_t sqrt(2 t D_t) along every path on E",
+          f"{W26}, constants derived here", "upper", ("horizon",), "f1_regret_T", theorem1, THEORY_RADIUS),
+    Claim("B6a", "budget", "Labels bought <= B in every run of every gate, also under the evader", W26, "upper",
+          (*GAMES, "digits", "peek"), "f6_followers", budget),
+    Claim("B6b", "no peeking", "Decisions do not depend on the label of their own round", DERIVED, "upper", ("peek",),
+          "f9_ledger", peeking),
+    Claim("B7", "theorem 2", "llf_fixed without a cap: at most B labels, and theorem 2's regret bound on E", DERIVED,
+          "upper", ("theorem2",), "f9_ledger", theorem2, THEORY_RADIUS),
+    Claim("B8", "theorem 3", "llf_paced without a cap: thresholds never rise, a label stays unspent, bound on E",
+          DERIVED, "upper", ("theorem3",), "f5_trace", theorem3, THEORY_RADIUS),
+    Claim("B14a", "control", "Coverage with the radius scaled by 0.05", CONTROL, "coverage", ("controls",),
+          "f7_coverage", coverage_control, "scaled radius, c = 0.05", FAIL),
+    Claim("B14b", "control", "No peeking, for a gate that peeks", CONTROL, "upper", ("peek",), "f9_ledger",
+          peeking_control, expected=FAIL),
+    Claim("B14c", "control", "Lemma 0, for a learner with a wrong update", CONTROL, "upper", ("controls",), "f9_ledger",
+          lemma0_control, expected=FAIL),
+    Claim("B14d", "control", "Theorem 1 with its constant divided by 100", CONTROL, "upper", ("horizon",), "f9_ledger",
+          theorem1_control, f"{THEORY_RADIUS}; bound / 100", FAIL),
+)  # fmt: skip

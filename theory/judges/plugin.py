@@ -5,16 +5,16 @@ replication) share prompts and noise, so differences are paired, and whatever is
 resampled by (seed, replication), never by run.  Derived here; the intervals are ``theory.stats``'s.
 """
 
-from functools import lru_cache
+from functools import cache
 
 import numpy as np
 import pandas as pd
 from scipy.stats import binom
 
 from theory import stats
-from theory.judges.labels import PAIR
-from theory.judges.rate import BAND, curves, inside
-from theory.ledger import FAIL, INCONCLUSIVE, PASS, ROUNDING, VACUOUS, Finding, all_of
+from theory.judges.rate import BAND, inside
+from theory.ledger import FAIL, INCONCLUSIVE, PASS, VACUOUS, Finding, all_of, broken, compared
+from theory.stats import PAIR, curves
 
 ARENA = "arena"
 NAN = float("nan")
@@ -23,7 +23,7 @@ NAN = float("nan")
 RARE, POWER = 0.1, 0.999  # a true share of RARE times the promise is to be decided with probability POWER
 
 
-@lru_cache(maxsize=64)
+@cache
 def enough(share: float, level: float) -> int:
     """Runs after which an exact interval of error ``level`` lies below ``share`` with probability POWER, if the true
     share of failures is RARE * share (a multiple of 10)."""
@@ -33,20 +33,15 @@ def enough(share: float, level: float) -> int:
     return n
 
 
-def certain(measured: float, bound: float, broken: bool, n: int, detail: str) -> Finding:
-    """Finding of a deterministic rule."""
-    return Finding(measured, bound, FAIL if broken else PASS, measured, measured, n, detail)
-
-
 def budget(rows: pd.DataFrame) -> Finding:
     """Labels <= B in every run with the cap off; VACUOUS where no label was bought at all."""
     over = rows["labels"] - rows["B"]
     worst = rows.iloc[int(over.to_numpy().argmax())]
-    note = f"{int((over > 0).sum())} of {len(rows)} runs buy more than B"
-    found = certain(float(worst["labels"]), float(worst["B"]), bool((over > 0).any()), len(rows), note)
+    labels, B = float(worst["labels"]), float(worst["B"])
     if not rows["labels"].any():
-        return Finding(0.0, found.bound, VACUOUS, 0.0, 0.0, len(rows), "no label was bought in any run")
-    return found
+        return Finding(0.0, B, VACUOUS, 0.0, 0.0, len(rows), "no label was bought in any run")
+    note = f"{int((over > 0).sum())} of {len(rows)} runs buy more than B"
+    return Finding(labels, B, FAIL if (over > 0).any() else PASS, labels, labels, len(rows), note)
 
 
 def claimed(rows: pd.DataFrame, level: float) -> Finding:
@@ -56,11 +51,11 @@ def claimed(rows: pd.DataFrame, level: float) -> Finding:
     S, L, delta.  A violation while E holds FAILs.  Off E one may happen, in a share of runs of at most delta.
     VACUOUS where no claim is below the trivial bound S L.
     """
-    broken = _broken(rows)
-    runs = rows.assign(broken=broken).groupby(["run", "replication"])
+    above = _broken(rows)
+    runs = rows.assign(broken=above).groupby(["run", "replication"])
     off, n = int(runs["broken"].any().sum()), runs.ngroups
     low, high = stats.binomial(off, n, level)
-    on = broken & (rows["ratio"] <= 1.0)
+    on = above & (rows["ratio"] <= 1.0)
     useful = float((rows["claimed"] < rows["S"] * rows["L"]).mean())
     worst = worst_claim(rows)
     text = f"{int(on.sum())} violations in {len(rows)} rounds; {off} of {n} runs have one, a share of {low:.2g} to "
@@ -73,7 +68,7 @@ def claimed(rows: pd.DataFrame, level: float) -> Finding:
 
 def _broken(rows: pd.DataFrame) -> pd.Series:
     """Where the regret is not within the claim; a claim that is not a number is none."""
-    return ~(rows["rho"] <= rows["claimed"] + ROUNDING * (1.0 + rows["claimed"].abs()))
+    return broken(compared(rows["rho"], rows["claimed"]))
 
 
 def worst_claim(rows: pd.DataFrame) -> pd.Series:

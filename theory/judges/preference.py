@@ -13,17 +13,12 @@ import pandas as pd
 
 from theory import stats
 from theory.judges.rate import inside
-from theory.ledger import FAIL, INCONCLUSIVE, PASS, REFUTED, Claim, Finding, Tables, all_of, within
+from theory.ledger import C25, DERIVED, FAIL, REFUTED, Claim, Finding, Tables, all_of, compared, nothing, within
+from theory.stats import PAIR, curves
 
-C25, DERIVED = "stated by [C25]", "derived here"
-C25_CONSTANTS = "stated by [C25], constants derived here"
-C25_RIVALS = "stated by [C25], rivals chosen here"
-C25_READING = "stated by [C25], reading chosen here"
-NONE = "no radius constant enters"
 TOLERANCE = 1e-6
 UNRESTRICTED = 1e7  # a window this long counts as the whole margin line
 SMALL, LARGE = 0.1, 0.2  # mismatches up to, and from, which an exponent is fitted
-PAIR = ["seed", "replication"]
 LOG2 = float(np.log(2.0))
 LINEAR, QUADRATIC = (0.8, 1.2), (1.8, 2.2)
 RIVALS = ("self_L0", "dpo", "spa", "rdpo", "dr_dpo")
@@ -31,17 +26,16 @@ FLIPPED = 0.25
 
 
 def agrees(*checks: str, tolerance: float = TOLERANCE) -> Callable[[Tables, float], Finding]:
-    """Judge of certificates: the largest relative error of each named check is below ``tolerance``."""
+    """Judge of certificates: the relative error of every instance of each named check is at most ``tolerance``."""
 
     def judge(tables: Tables, level: float) -> Finding:
         rows = tables["preference_certificates"]
         rows = rows[rows["check"].isin(checks)]
         absent = sorted(set(checks) - set(rows["check"]))
         if absent:
-            return _nothing(f"no instance of {', '.join(absent)}")
+            return nothing(f"no instance of {', '.join(absent)}")
         worst = "; ".join(f"{name} {part.max():.1e}" for name, part in rows.groupby("check")["error"])
-        one = pd.Series(1.0, rows.index)
-        return within(rows["error"], tolerance * one, np.inf * one, f"largest error by check: {worst}")
+        return within(compared(rows["error"], tolerance), f"largest error by check: {worst}")
 
     return judge
 
@@ -54,11 +48,10 @@ def same_maximisers(tables: Tables, level: float) -> Finding:
     rows = tables["preference_line"]
     far = rows[rows["window"] >= UNRESTRICTED]
     if far.empty:
-        return _nothing("no window long enough")
+        return nothing("no window long enough")
     apart = far[["policy_gap", "value_gap"]].max(axis=1)
-    one = pd.Series(1.0, apart.index)
     shown = ", ".join(f"{w:.0e}: {g:.1e}" for w, g in rows.groupby("window")["policy_gap"].max().items())
-    return within(apart, TOLERANCE * one, np.inf * one, f"largest distance of policies by window (nats) {shown}")
+    return within(compared(apart, TOLERANCE), f"largest distance of policies by window (nats) {shown}")
 
 
 def contrast(tables: Tables, level: float) -> Finding:
@@ -72,8 +65,8 @@ def contrast(tables: Tables, level: float) -> Finding:
     inside_ball = rows["delta"] <= rows["eps"]
     held = int((rows.loc[inside_ball, "sgpo"] <= 2.0 * rows.loc[inside_ball, "eps"]).sum())
     if rows.empty:
-        return _nothing("no target")
-    found = within(floor, rows["dpo"], pd.Series(np.inf, rows.index), "")
+        return nothing("no target")
+    found = within(compared(floor, rows["dpo"]), "")
     note, miss = f"floor delta - 2 eps against DPO's regret: {found.detail} ", floor - rows["dpo"]
     if (miss > 0.0).any():
         w = rows.iloc[int(np.argmax(miss.to_numpy()))]
@@ -90,37 +83,29 @@ def bound_r1(tables: Tables, level: float) -> Finding:
     The risk is at least the regret, so its check covers regrets that the comparator understates.
     """
     rows = tables["preference_regret"].dropna(subset=["r1_bound"])
-    measured, bound = (
-        pd.concat([rows["r1_measured"], rows["risk"]]),
-        pd.concat([rows["r1_bound"], 0.0 * rows["risk"] + LOG2]),
-    )
-    note = f"{int(rows['adversaries'].sum())} adversaries"
-    return within(measured, bound, pd.Series(LOG2, range(len(bound))), note)
+    compare = [compared(rows["r1_measured"], rows["r1_bound"], LOG2), compared(rows["risk"], LOG2, LOG2)]
+    return within(pd.concat(compare), f"{int(rows['adversaries'].sum())} adversaries")
 
 
 def bound_r2(tables: Tables, level: float) -> Finding:
     """S4b: regret <= (delta + eps) ||comparator|| + (delta - eps) ||theta_eps|| on every adversary found."""
     rows = tables["preference_regret"].dropna(subset=["r2_bound"])
-    note = f"{int(rows['adversaries'].sum())} adversaries"
-    return within(rows["r2_measured"], rows["r2_bound"], pd.Series(np.inf, rows.index), note)
+    return within(compared(rows["r2_measured"], rows["r2_bound"]), f"{int(rows['adversaries'].sum())} adversaries")
 
 
 def regret_curves(table: pd.DataFrame, regime: str, policy: str) -> tuple[np.ndarray, np.ndarray]:
     """(deltas (points,), sup-regrets (n, points)) of one policy, a row a data set."""
-    own = table[(table["regime"] == regime) & (table["policy"] == policy)]
-    wide = own.pivot_table(index=PAIR, columns="delta", values="regret")
-    return wide.columns.to_numpy(float), wide.to_numpy(float)
+    return curves(table[(table["regime"] == regime) & (table["policy"] == policy)], "delta")
 
 
 def slopes(table: pd.DataFrame, regime: str, policy: str, small: bool, level: float) -> tuple[float, float, float]:
     """Mean and interval over data sets of the log-log slope for delta <= 0.1, or >= 0.2."""
     x, y = regret_curves(table, regime, policy)
-    kept = x <= SMALL + 1e-12 if small else x >= LARGE - 1e-12
-    x, y = np.log(x[kept]), y[:, kept]
+    kept = x <= SMALL if small else x >= LARGE
+    x, y = x[kept], y[:, kept]
     if len(y) < 2 or len(x) < 2 or not (y > 0.0).all():
         return np.nan, -np.inf, np.inf
-    weights = (x - x.mean()) / np.square(x - x.mean()).sum()
-    return stats.student(np.log(y) @ weights, level)
+    return stats.student(np.log(y) @ stats.slope_weights(x), level)
 
 
 def exponent(regime: str, band: tuple[float, float], small: bool = True) -> Callable[[Tables, float], Finding]:
@@ -132,7 +117,7 @@ def exponent(regime: str, band: tuple[float, float], small: bool = True) -> Call
         outcome = inside(found, *band)
         other = slopes(table, regime, "matched", small, level)
         where = f"delta <= {SMALL}" if small else f"delta >= {LARGE}"
-        _, mean, low, high = found[0]
+        ((_, mean, low, high),) = found
         note = f"{regime}, {where}: DPO {mean:.3f} [{low:.3f}, {high:.3f}], "
         note += f"SGPO with eps = delta {other[0]:.3f} [{other[1]:.3f}, {other[2]:.3f}]"
         return Finding(mean, sum(band) / 2, outcome, low, high, len(regret_curves(table, regime, "dpo")[1]), note)
@@ -149,7 +134,7 @@ def lower_regret(regime: str) -> Callable[[Tables, float], Finding]:
     def judge(tables: Tables, level: float) -> Finding:
         table = tables["preference_regret"]
         (x, dpo), (_, matched) = (regret_curves(table, regime, policy) for policy in ("dpo", "matched"))
-        shown = np.flatnonzero(x <= SMALL + 1e-12)
+        shown = np.flatnonzero(x <= SMALL)
         found = []
         for i in shown:
             log_ratio = np.log(dpo[:, i] / matched[:, i])
@@ -183,7 +168,7 @@ def better(method: str, rivals: tuple[str, ...], flip: float) -> Callable[[Table
             if len(gain):
                 found.append((f"{method} - {rival}", *stats.student(gain, level / len(rivals))))
         if len(found) < len(rivals):
-            return _nothing("a rival has no run")
+            return nothing("a rival has no run")
         return all_of(found, 0.0, "above")
 
     return judge
@@ -204,7 +189,7 @@ def negligible(methods: tuple[str, ...], margin: float) -> Callable[[Tables, flo
             gain = (paired(part, method) - paired(part, "self_L0")).dropna()
             found.append((f"{method}, {flip:.0%} flips", *stats.student(gain, level / len(cells))))
         if not found:
-            return _nothing("no run to judge")
+            return nothing("no run to judge")
         worst = max(found, key=lambda c: max(abs(c[2]), abs(c[3])))
         text = "; ".join(f"{name} {mean:.2g} [{low:.2g}, {high:.2g}]" for name, mean, low, high in found)
         return Finding(abs(worst[1]), margin, inside(found, -margin, margin), worst[2], worst[3], len(found), text)
@@ -216,7 +201,7 @@ def buying(gate: str) -> Callable[[Tables, float], Finding]:
     """S9's judge: DPO on labels bought through ``gate`` is more accurate than self-annotation at every budget.
 
     After the last round, paired over replications, at the true labels that the gate really used (column
-    ``gain``, ``studies_preference_rounds``).
+    ``gain``, ``studies.preference_rounds``).
     """
 
     def judge(tables: Tables, level: float) -> Finding:
@@ -232,66 +217,55 @@ def buying(gate: str) -> Callable[[Tables, float], Finding]:
     return judge
 
 
-def _nothing(why: str) -> Finding:
-    return Finding(float("nan"), float("nan"), INCONCLUSIVE, float("nan"), float("nan"), 0, why)
-
-
 CERTIFICATES, REGRET, ROUNDS = ("preference_certificates",), ("preference_regret",), ("preference_rounds",)
 DUALS = ("window_atoms", "ball_attack", "flip_attack", "flip_dual", "reweight_plan", "reweight_price")
 LEADERS = ("ball_leader", "flip_leader", "reweight_leader")
+READING = f"{C25}, reading chosen here"
 LEDGER_FIGURE, F12, F15, F16 = "f9_ledger", "f12_preference_regret", "f15_preference_rounds", "f16_preference_labels"
 
-
-def claim(
-    id: str, part: str, statement: str, origin: str, kind: str, needs: tuple[str, ...], figure: str,
-    judge: Callable[[Tables, float], Finding], constants: str = NONE, expected: str = PASS,
-) -> Claim:  # fmt: skip
-    """A row of the ledger whose constants and expectation are mostly the usual ones."""
-    return Claim(id, part, statement, origin, kind, constants, needs, figure, judge, expected)
-
-
-PREFERENCE: tuple[Claim, ...] = (
-    claim("S1a", "follower", "Program (9): closed form = linear program to 1e-6, K = 3, 6, 12", DERIVED, "certificate",
+CLAIMS = (
+    Claim("S1a", "follower", "Program (9): closed form = linear program to 1e-6, K = 3, 6, 12", DERIVED, "certificate",
           CERTIFICATES, LEDGER_FIGURE, agrees("program")),
-    claim("S1b", "follower", "The pairs moved do not depend on K: one set is optimal in (9) for every K", DERIVED,
+    Claim("S1b", "follower", "The pairs moved do not depend on K: one set is optimal in (9) for every K", DERIVED,
           "certificate", CERTIFICATES, LEDGER_FIGURE, agrees("moved")),
-    claim("S2a", "margin line", "On an unrestricted margin line SGPO and DPO have the same maximiser, any eps", DERIVED,
+    Claim("S2a", "margin line", "On an unrestricted margin line SGPO and DPO have the same maximiser, any eps", DERIVED,
           "certificate", ("preference_line",), LEDGER_FIGURE, same_maximisers),
-    claim("S2b", "margin line", "DPO's regret at distance delta is >= delta - 2 eps, SGPO's <= 2 eps in its ball",
+    Claim("S2b", "margin line", "DPO's regret at distance delta is >= delta - 2 eps, SGPO's <= 2 eps in its ball",
           C25, "ordering", ("preference_contrast",), LEDGER_FIGURE, contrast, expected=REFUTED),
-    claim("S3a", "duals", "Window, ball, flips, reweighting: explicit adversary = closed form = program", DERIVED,
+    Claim("S3a", "duals", "Window, ball, flips, reweighting: explicit adversary = closed form = program", DERIVED,
           "certificate", CERTIFICATES, "f13_preference_worst", agrees(*DUALS)),
-    claim("S3b", "duals", "The leaders against ball, flips and reweighting = cone programs to 1e-6", DERIVED,
+    Claim("S3b", "duals", "The leaders against ball, flips and reweighting = cone programs to 1e-6", DERIVED,
           "certificate", CERTIFICATES, LEDGER_FIGURE, agrees(*LEADERS)),
-    claim("S4a", "regret", "SGPO, delta <= eps: regret <= min(2 eps ||theta*||, log 2), every adversary found",
-          C25_CONSTANTS, "upper", REGRET, F12, bound_r1, "constants 2 ||theta*|| and log 2 (theorem R1)"),
-    claim("S4b", "regret", "Any delta: regret <= (delta + eps) ||theta*|| + (delta - eps) ||theta_eps||, DPO included",
+    Claim("S4a", "regret", "SGPO, delta <= eps: regret <= min(2 eps ||theta*||, log 2), every adversary found",
+          f"{C25}, constants derived here", "upper", REGRET, F12, bound_r1,
+          "constants 2 ||theta*|| and log 2 (theorem R1)"),
+    Claim("S4b", "regret", "Any delta: regret <= (delta + eps) ||theta*|| + (delta - eps) ||theta_eps||, DPO included",
           DERIVED, "upper", REGRET, F12, bound_r2, "constants of theorem R2"),
-    claim("S4c", "regret", "SGPO's sup-regret is below DPO's, delta <= 0.1, regular data (eps = delta)",
-          C25_READING, "ordering", REGRET, F12, lower_regret("regular"), expected=REFUTED),
-    claim("S4d", "regret", "SGPO's sup-regret is below DPO's, delta <= 0.1, nearly separable data (eps = delta)",
-          C25_READING, "ordering", REGRET, F12, lower_regret("near_separable")),
-    claim("S5a", "rate in delta", "DPO's sup-regret grows linearly, regular data, small delta: exponent in [0.8, 1.2]",
+    Claim("S4c", "regret", "SGPO's sup-regret is below DPO's, delta <= 0.1, regular data (eps = delta)",
+          READING, "ordering", REGRET, F12, lower_regret("regular"), expected=REFUTED),
+    Claim("S4d", "regret", "SGPO's sup-regret is below DPO's, delta <= 0.1, nearly separable data (eps = delta)",
+          READING, "ordering", REGRET, F12, lower_regret("near_separable")),
+    Claim("S5a", "rate in delta", "DPO's sup-regret grows linearly, regular data, small delta: exponent in [0.8, 1.2]",
           C25, "exponent", REGRET, F12, exponent("regular", LINEAR), expected=REFUTED),
-    claim("S5b", "rate in delta", "On nearly separable data DPO's exponent for small delta lies in [0.8, 1.2]", DERIVED,
+    Claim("S5b", "rate in delta", "On nearly separable data DPO's exponent for small delta lies in [0.8, 1.2]", DERIVED,
           "exponent", REGRET, F12, exponent("near_separable", LINEAR)),
-    claim("S5c", "rate in delta", "On regular data DPO's exponent for small delta lies in [1.8, 2.2]", DERIVED,
+    Claim("S5c", "rate in delta", "On regular data DPO's exponent for small delta lies in [1.8, 2.2]", DERIVED,
           "exponent", REGRET, F12, exponent("regular", QUADRATIC)),
     *(
-        claim(f"{group}{letter}", part, f"SSAPO ({leader}) beats its eps = 0, DPO, SPA, rDPO, Dr. DPO{where}",
-              C25_RIVALS, "ordering", ROUNDS, F15, better(leader, RIVALS, flip))
+        Claim(f"{group}{letter}", part, f"SSAPO ({leader}) beats its eps = 0, DPO, SPA, rDPO, Dr. DPO{where}",
+              f"{C25}, rivals chosen here", "ordering", ROUNDS, F15, better(leader, RIVALS, flip))
         for group, part, where, flip in (
             ("S6", "rounds", " at equal seed labels", 0.0), ("S7", "label noise", ", 25 % of them flipped", FLIPPED),
         )
         for letter, leader in zip("abcd", ("L1", "L2", "L3", "feature"), strict=True)
     ),
-    claim("S8", "control", "Algorithm 1 read literally: weights sum_k s_ik = 1, its policy is plain DPO's", DERIVED,
+    Claim("S8", "control", "Algorithm 1 read literally: weights sum_k s_ik = 1, its policy is plain DPO's", DERIVED,
           "certificate", CERTIFICATES, LEDGER_FIGURE, agrees("weights", "literal")),
     *(
-        claim(f"S9{letter}", "labels", f"At equal true labels buying through {gate} beats self-annotation, all budgets",
+        Claim(f"S9{letter}", "labels", f"At equal true labels buying through {gate} beats self-annotation, all budgets",
               DERIVED, "ordering", ("preference_labels",), F16, buying(gate))
         for letter, gate in zip("abcd", ("llf_paced", "llf_quantile", "margin", "random"), strict=True)
     ),
-    claim("S10", "rounds", "In the linear loop the follower (L1, L3) changes accuracy by less than 0.005", DERIVED,
+    Claim("S10", "rounds", "In the linear loop the follower (L1, L3) changes accuracy by less than 0.005", DERIVED,
           "ordering", ROUNDS, F15, negligible(("L1", "L3"), 0.005)),
 )  # fmt: skip

@@ -1,23 +1,35 @@
-"""Judges of rates and of the stated form: B4, B5 exponents, B9 both readings, B10 floor, B11."""
+"""Rates and the stated form: B4, B5 and B11 exponents, B9 both readings, B10 the floor."""
+
+from dataclasses import replace
 
 import numpy as np
 import pandas as pd
 
 from sim.table import final
-from theory import bounds, stats
-from theory.judges.path import radius_at
-from theory.ledger import FAIL, INCONCLUSIVE, PASS, Finding, Tables, all_of, within
+from theory import bounds, inequalities, stats
+from theory.inequalities import information, on_event, radius_at
+from theory.ledger import (
+    DERIVED,
+    FAIL,
+    INCONCLUSIVE,
+    PASS,
+    REFUTED,
+    THEORY_RADIUS,
+    W26,
+    Claim,
+    Finding,
+    Tables,
+    all_of,
+    nothing,
+    within,
+)  # fmt: skip
+from theory.stats import curves
+from theory.studies import nonmyopic
 
 BAND = 0.1  # an exponent is met if its interval lies within +-0.1 of the claimed value
 OCTAVES = 5  # the fit uses the last five doublings of T
-PACED = ("llf_paced", "random", "periodic", "prefix")
+PACED = ("llf_paced", "random", "periodic", "prefix")  # B11 speaks of gates that spread their labels
 Comparison = tuple[str, float, float, float]
-
-
-def curves(rows: pd.DataFrame, column: str) -> tuple[np.ndarray, np.ndarray]:
-    """(x, values (n, points)): regret of every replication against ``column``."""
-    wide = rows.pivot_table(index=["seed", "replication"], columns=column, values="regret")
-    return wide.columns.to_numpy(float), wide.to_numpy(float)
 
 
 def horizon_slopes(table: pd.DataFrame, level: float) -> list[tuple[str, int, Comparison]]:
@@ -77,6 +89,26 @@ def exponent_d(tables: Tables, level: float) -> Finding:
     return all_of([dimension_slope(tables["horizon"], level)], 1.0, "below")
 
 
+def below_ceiling(tables: Tables, level: float) -> Finding:
+    """B5c: the mean regret of each follower at each d is below ``nonmyopic.ceiling``."""
+    groups = list(tables["nonmyopic"].groupby(["follower", "d"]))
+    found = []
+    for (follower, d), cell in groups:
+        ratio = (cell["regret"] / cell["ceiling"]).to_numpy(float)
+        found.append((f"{follower}, d={d}", *stats.student(ratio, level / len(groups))))
+    return all_of(sorted(found, key=lambda c: -c[1]), 1.0, "below")
+
+
+def exponent_d_planned(tables: Tables, level: float) -> Finding:
+    """B5b: a planning follower's exponent in d is below 1, from either end of the fitted ranges."""
+    table = nonmyopic.fits(tables["nonmyopic"], level / len(nonmyopic.RANGES))
+    rows = table[table["series"] == "patient"]
+    ends = zip(rows["from"], rows["to"], rows["estimate"], rows["low"], rows["high"], strict=True)
+    return all_of(
+        [(f"patient, d = {a}..{b}", float(e), float(low), float(high)) for a, b, e, low, high in ends], 1.0, "below"
+    )
+
+
 def exponent_beta(tables: Tables, level: float) -> Finding:
     """B11: beta^{-1/2} within the band, for every paced gate."""
     found = beta_slopes(tables["hard"], level)
@@ -86,19 +118,14 @@ def exponent_beta(tables: Tables, level: float) -> Finding:
 def stated_c_beta(tables: Tables, level: float) -> Finding:
     """B9a: the stated form with c = c_beta, on E."""
     rows = final(tables["stated"])
-    rows = rows[rows["conf_ratio_max"] <= 1.0]
-    info = bounds.information_cap(rows["B"], rows["d"], rows["lam"], rows["L"])
-    alpha = radius_at(rows, info)
-    c = bounds.c_beta(alpha, rows["T"], rows["B"], info)
-    bound = pd.Series(bounds.stated_form(alpha, info, rows["B"], c), rows.index)
-    betas = ", ".join(f"{b:.3g}" for b in sorted(rows["beta"].round(4).unique()))
-    return within(rows["regret"], bound, bounds.trivial(rows["S"], rows["L"], rows["T"]), f"beta in {betas}")
+    betas = ", ".join(f"{b:.3g}" for b in sorted(on_event(rows)["beta"].round(4).unique()))
+    return within(inequalities.stated_form(rows), f"beta in {betas}")
 
 
 def _witness(cell: pd.DataFrame, level: float) -> tuple[float, float, tuple[str, float, float, float]]:
     """(stated bound, floor, best gate's regret with interval) of one (T, d, B)."""
     one = cell.iloc[[0]]
-    info = bounds.information_cap(one["T"], one["d"], one["lam"], one["L"])
+    info = information(one, one["T"])
     stated = float(bounds.stated_beta_free(radius_at(one, info), info, one["B"]).iloc[0])
     low = float(bounds.floor(one["sigma"], one["T"], one["d"], one["B"]).iloc[0])
     gates = [(str(g), *stats.student(c["regret"], level)) for g, c in cell.groupby("gate")]
@@ -109,15 +136,14 @@ def stated_free(tables: Tables, level: float) -> Finding:
     """B9b: with one beta-free c the stated form is violated at small beta on the hard instance."""
     cells = list(final(tables["witness"]).groupby(["T", "d", "B"]))
     count = sum(cell["gate"].nunique() for _, cell in cells)
-    worst, notes = None, []
+    found, notes = [], []
     for (T, d, B), cell in cells:
-        stated, low, gate = _witness(cell, level / count)
-        notes.append(f"T={T} d={d} B={B}: stated <= {stated:.0f}, floor {low:.0f}, best gate {gate[0]} {gate[1]:.0f}")
-        if worst is None or gate[1] / stated > worst[1] / worst[4]:
-            worst = (*gate, stated)
-    if worst is None:
-        return Finding(np.nan, np.nan, INCONCLUSIVE, np.nan, np.nan, 0, "no run to judge")
-    _, mean, low, high, stated = worst
+        stated, floor, gate = _witness(cell, level / count)
+        found.append((*gate, stated))
+        notes.append(f"T={T} d={d} B={B}: stated <= {stated:.0f}, floor {floor:.0f}, best gate {gate[0]} {gate[1]:.0f}")
+    if not found:
+        return nothing("no run to judge")
+    _, mean, low, high, stated = max(found, key=lambda f: f[1] / f[4])
     outcome = FAIL if low > stated else (PASS if high <= stated else INCONCLUSIVE)
     return Finding(mean, stated, outcome, low, high, count, "witness " + "; ".join(notes))
 
@@ -130,9 +156,7 @@ def floor_holds(tables: Tables, level: float) -> Finding:
         low = bounds.floor(cell["sigma"], cell["T"], cell["d"], cell["B"])
         found.append((f"{gate} beta={beta:.3g}", *stats.student(cell["regret"] / low, level / len(cells))))
     result = all_of(sorted(found, key=lambda c: c[1]), 1.0, "above")
-    return Finding(
-        result.measured, 1.0, result.outcome, result.low, result.high, result.n, f"regret/floor: {result.detail}"
-    )
+    return replace(result, detail=f"regret/floor: {result.detail}")
 
 
 def exponents(tables: Tables, level: float) -> pd.DataFrame:
@@ -151,3 +175,27 @@ def exponents(tables: Tables, level: float) -> pd.DataFrame:
     frame = pd.DataFrame([(r[0], *r[2:]) for r in rows], columns=names)
     frame[["label", "estimate", "low", "high"]] = [r[1] for r in rows]
     return frame
+
+
+CLAIMS = (
+    Claim("B4a", "rate in T", "Against the ball follower R_T grows like T^(1/2): interval inside [0.4, 0.6]", W26,
+          "exponent", ("horizon",), "f2_exponents", exponent_T),
+    Claim("B4b", "rate in T", "No other follower makes R_T grow faster than T^0.6", W26, "exponent", ("horizon",),
+          "f2_exponents", exponent_T_others),
+    Claim("B5a", "rate in d", "R_T grows in d no faster than d^1", W26, "exponent", ("horizon",), "f2_exponents",
+          exponent_d),
+    Claim("B5b", "rate in d", "Nor against a follower that plans, found by search", W26, "exponent", ("nonmyopic",),
+          "f17_nonmyopic", exponent_d_planned),
+    Claim("B5c", "rate in d", "Mean R_T <= sqrt((T + 2 D_T)(lam S^2 + sigma^2 D_T)) for every follower, so d^(1/2)",
+          DERIVED, "ordering", ("nonmyopic",), "f17_nonmyopic", below_ceiling),
+    Claim("B9a", "stated form", "R_T <= sqrt2 alpha sqrt(D_B) sqrt(B) + c_beta sqrt(B), beta from 0.005 to 1",
+          f"{W26}, constants derived here", "upper", ("stated",), "f3_regret_B", stated_c_beta,
+          f"{THEORY_RADIUS}; c = c_beta (grows as 1/beta)"),
+    Claim("B9b", "stated form", "The same form with one beta-free c (theorem 1's constant at beta = 1)", W26,
+          "ordering", ("witness",), "f3_regret_B", stated_free, f"{THEORY_RADIUS}; most generous beta-free constant",
+          REFUTED),
+    Claim("B10", "theorem 4", "Every gate's mean regret on the hard instance is at least the floor", DERIVED,
+          "ordering", ("hard",), "f3_regret_B", floor_holds),
+    Claim("B11", "rate in beta", "Paced gates at fixed T: R grows like beta^(-1/2), interval inside [-0.6, -0.4]",
+          DERIVED, "exponent", ("hard",), "f2_exponents", exponent_beta),
+)  # fmt: skip

@@ -13,13 +13,11 @@ import pandas as pd
 from sim.rules import followers
 from sim.table import final
 from sim.tiers import Tier
-from theory.ledger import Finding, Tables, within
 from theory.oracles import allocation, fit, replies
 from theory.routing import ratios
 from theory.studies.study import Study
 
 SHARES = (0.02, 0.05, 0.1, 0.2, 0.3, 0.5, 0.7, 0.9, 1.0)
-TOLERANCE = 1e-6
 INSTANCES = {"smoke": 10, "standard": 70, "paper": 300}
 
 
@@ -73,18 +71,6 @@ def certificates_table(seed: int, instances: int) -> pd.DataFrame:
             error = abs(closed - certified) / (1.0 + abs(certified))
             rows.append((seed, name, instance, closed, certified, error, gap))
     return pd.DataFrame(rows, columns=["seed", "oracle", "instance", "closed", "certified", "error", "gap"])
-
-
-def agrees(name: str):
-    """Judge of one closed form: its largest relative error against the program is below 1e-6."""
-
-    def judge(tables: Tables, level: float) -> Finding:
-        rows = tables["certificates"]
-        rows = rows[rows["oracle"] == name]
-        one = pd.Series(1.0, rows.index)
-        return within(rows["error"], TOLERANCE * one, np.inf * one, f"largest gap {rows['gap'].max():.1e}")
-
-    return judge
 
 
 def constants_table(hard: pd.DataFrame) -> pd.DataFrame:

@@ -1,6 +1,6 @@
 """The price of determinism: what a committed, randomised gate is worth over a deterministic one.
 
-One round against the exact evader, who sees the commitment but not the draw (``oracles_games.
+One round against the exact evader, who sees the commitment but not the draw (``oracles.games.
 mixed_gate``).  The design is that of a leader who bought ``labels`` labels of isotropic or of
 power-law vectors.  Damage of width w: ``replies.evader_damage``; h is that of the ball response, the
 largest, and w_max its width.  What a bought label is worth is a choice made here:

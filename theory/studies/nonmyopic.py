@@ -37,8 +37,6 @@ from sim.spec import FollowerSpec, LearnerSpec, RecordSpec, RunSpec, StreamSpec
 from sim.table import final
 from sim.tiers import Tier
 from theory import bounds, stats
-from theory.judges.rate import curves
-from theory.ledger import Finding, Tables, all_of
 from theory.studies.study import Study
 
 Play = Callable[[RunSpec], pd.DataFrame]
@@ -170,11 +168,10 @@ def fits(table: pd.DataFrame, level: float = LEVEL) -> pd.DataFrame:
     rows = []
     for least in (d for d in RANGES if (table["d"] == d).any()):
         kept = table[table["d"] >= least]
-        x, ball = curves(kept[kept["follower"] == "ball"], "d")
-        planned = curves(kept[kept["follower"] == "patient"], "d")[1]
+        x, ball = stats.curves(kept[kept["follower"] == "ball"], "d")
+        planned = stats.curves(kept[kept["follower"] == "patient"], "d")[1]
         top = kept.groupby("d")["ceiling"].first().to_numpy()[None, :]
-        log_x = np.log(x) - np.log(x).mean()
-        weights = log_x / (log_x @ log_x)
+        weights = stats.slope_weights(x)
 
         def gain(pick: np.ndarray, ball=ball, planned=planned, weights=weights) -> float:
             return float(weights @ np.log(planned[pick].mean(axis=0) / ball[pick].mean(axis=0)))
@@ -185,23 +182,3 @@ def fits(table: pd.DataFrame, level: float = LEVEL) -> pd.DataFrame:
         found.append(("ceiling", (exact, exact, exact)))
         rows += [(name, least, int(x.max()), *values) for name, values in found]
     return pd.DataFrame(rows, columns=["series", "from", "to", "estimate", "low", "high"])
-
-
-def below_ceiling(tables: Tables, level: float) -> Finding:
-    """Judge: the mean regret of each follower at each d is below ``ceiling``."""
-    groups = list(tables["nonmyopic"].groupby(["follower", "d"]))
-    found = []
-    for (follower, d), cell in groups:
-        ratio = (cell["regret"] / cell["ceiling"]).to_numpy(float)
-        found.append((f"{follower}, d={d}", *stats.student(ratio, level / len(groups))))
-    return all_of(sorted(found, key=lambda c: -c[1]), 1.0, "below")
-
-
-def exponent(tables: Tables, level: float) -> Finding:
-    """Judge of B5 for the planner: its exponent in d is below 1, from either end of RANGES."""
-    table = fits(tables["nonmyopic"], level / len(RANGES))
-    rows = table[table["series"] == "patient"]
-    ends = zip(rows["from"], rows["to"], rows["estimate"], rows["low"], rows["high"], strict=True)
-    return all_of(
-        [(f"patient, d = {a}..{b}", float(e), float(low), float(high)) for a, b, e, low, high in ends], 1.0, "below"
-    )

@@ -4,11 +4,12 @@ import numpy as np
 import pandas as pd
 import pytest
 
+from theory import stats
 from theory.judges import preference as claims
-from theory.ledger import FAIL, INCONCLUSIVE, PASS, REFUTED, judge
+from theory.ledger import FAIL, INCONCLUSIVE, PASS, REFUTED, VACUOUS, judge
 
 LEVEL = 1e-3
-BY_ID = {c.id: c for c in claims.PREFERENCE}
+BY_ID = {c.id: c for c in claims.CLAIMS}
 DELTAS = (0.0125, 0.025, 0.05, 0.1, 0.2, 0.4, 0.8)
 
 
@@ -44,7 +45,7 @@ def test_certificates_pass_fail_and_are_missed(id, checks):
 
 
 def line(policy_gap=1e-9, value_gap=1e-9, window=1e8):
-    return pd.DataFrame([dict(seed=0, window=window, policy_gap=policy_gap, value_gap=value_gap)] * 4)
+    return pd.DataFrame(dict(seed=[0] * 4, window=window, policy_gap=policy_gap, value_gap=value_gap))
 
 
 def test_same_maximisers_only_counts_long_windows():
@@ -205,7 +206,148 @@ def test_buying_against_self_annotation(gain, noise, expected):
 
 
 def test_rows_say_where_they_come_from():
-    assert len(BY_ID) == len(claims.PREFERENCE)
-    assert {c.origin.split(",")[0] for c in claims.PREFERENCE} == {"stated by [C25]", "derived here"}
-    assert {c.kind for c in claims.PREFERENCE} <= {"certificate", "upper", "exponent", "ordering", "control"}
-    assert {c.group for c in claims.PREFERENCE} == {f"S{i}" for i in range(1, 11)}
+    assert len(BY_ID) == len(claims.CLAIMS)
+    assert {c.origin.split(",")[0] for c in claims.CLAIMS} == {"stated by [C25]", "derived here"}
+    assert {c.kind for c in claims.CLAIMS} <= {"certificate", "upper", "exponent", "ordering", "control"}
+    assert {c.group for c in claims.CLAIMS} == {f"S{i}" for i in range(1, 11)}
+
+
+@pytest.mark.parametrize(("error", "expected"), [(1e-6, PASS), (1e-6 + 2e-9, FAIL)])
+def test_certificates_and_policies_agree_to_a_millionth(error, expected):
+    assert outcome("S1a", preference_certificates=certificates(program=error)) == expected
+    assert outcome("S2a", preference_line=line(policy_gap=error)) == expected
+    assert outcome("S2a", preference_line=line(value_gap=error)) == expected
+
+
+def test_a_window_of_ten_million_nats_is_long():
+    assert outcome("S2a", preference_line=line(window=1e7)) == PASS
+    assert outcome("S2a", preference_line=line(window=9.9e6)) == INCONCLUSIVE
+    apart = BY_ID["S2a"].judge({"preference_line": line(policy_gap=[1e-9, 4e-9, 1e-9, 1e-9], window=1e7)}, LEVEL)
+    assert (apart.n, apart.measured) == (4, 4e-9)
+    text = BY_ID["S2a"].judge({"preference_line": line(window=1e7)}, LEVEL).detail
+    assert text.endswith("by window (nats) 1e+07: 1.0e-09")
+
+
+def targets(*rows):
+    """Rows (eps, delta, dpo, sgpo) of the contrast table."""
+    table = pd.DataFrame(rows, columns=["eps", "delta", "dpo", "sgpo"])
+    return {"preference_contrast": table.assign(seed=[3 + i for i in range(len(rows))], replication=7, kind="k")}
+
+
+@pytest.mark.parametrize(
+    ("row", "expected"),
+    [
+        ((0.1, 0.5, 0.3, 9.0), PASS), ((0.1, 0.5, 0.2999, 9.0), FAIL), ((0.5, 0.5, 0.0, 1.0), PASS),
+        ((0.5, 0.5, 0.0, 1.001), FAIL), ((0.5, 0.501, 0.0, 9.0), PASS), ((0.1, 0.15, -1e-12, 9.0), PASS),
+        ((0.1, 0.15, -1e-3, 9.0), FAIL),
+    ],
+)  # fmt: skip
+def test_both_halves_of_the_contrast_at_their_edges(row, expected):
+    assert outcome("S2b", **targets(row)) == expected
+
+
+def test_the_contrast_tells_its_widest_miss():
+    found = BY_ID["S2b"].judge(targets((0.1, 0.5, 0.2, 1.0), (0.1, 0.9, 0.2, 1.0), (0.5, 0.4, 0.3, 1.0)), LEVEL)
+    assert "widest miss: k, seed 4, target 7: delta 0.9, eps 0.1, DPO 0.2, SGPO 1. " in found.detail
+    assert found.detail.endswith("SGPO's part held in 1 of 1 targets inside its ball")
+    small = BY_ID["S2b"].judge(targets((0.1, 0.5, 0.2, 1.0), (0.1, 0.5, 0.3, 1.0)), LEVEL).detail
+    assert "widest miss: k, seed 3" in small
+    assert "widest" not in BY_ID["S2b"].judge(targets((0.5, 0.5, 0.0, 1.0)), LEVEL).detail
+
+
+@pytest.mark.parametrize(
+    ("id", "columns", "expected"),
+    [
+        ("S4a", dict(r1_measured=0.2), PASS), ("S4a", dict(r1_measured=0.2001), FAIL),
+        ("S4a", dict(risk=claims.LOG2), PASS), ("S4a", dict(risk=claims.LOG2 + 1e-6), FAIL),
+        ("S4a", dict(r1_bound=claims.LOG2), VACUOUS),
+        ("S4b", dict(r2_measured=0.2), PASS), ("S4b", dict(r2_measured=0.2001), FAIL),
+    ],
+)  # fmt: skip
+def test_regret_bounds_at_their_edges(id, columns, expected):
+    table = regrets(**columns)
+    found = BY_ID[id].judge({"preference_regret": table}, LEVEL)
+    assert found.outcome == expected and found.n == len(table) * (2 if id == "S4a" else 1)
+    assert found.detail.endswith(f"{5 * len(table)} adversaries")
+
+
+def powers(values, deltas=(0.05, 0.1, 0.2, 0.4), policy="dpo", regime="regular"):
+    """One data set for each of ``values``: regret delta^value."""
+    rows = [
+        dict(regime=regime, policy=policy, delta=d, seed=0, replication=i, regret=d**v)
+        for i, v in enumerate(values)
+        for d in deltas
+    ]
+    return pd.DataFrame(rows)
+
+
+def test_an_exponent_is_fitted_up_to_a_tenth_or_from_a_fifth():
+    table = powers([1.0, 2.0])
+    bent = table.assign(regret=np.where(table["delta"] > 0.1, 7.0 * table["delta"] ** 3, table["regret"]))
+    assert claims.slopes(bent, "regular", "dpo", True, LEVEL) == pytest.approx(stats.student([1.0, 2.0], LEVEL))
+    assert claims.slopes(bent, "regular", "dpo", False, LEVEL) == pytest.approx((3.0, 3.0, 3.0))
+    for silent in (powers([1.0]), powers([1.0, 2.0], deltas=(0.1, 0.4)), table.assign(regret=0.0)):
+        assert np.isnan(claims.slopes(silent, "regular", "dpo", True, LEVEL)[0])
+    one_zero = table.assign(regret=table["regret"].where(table.index > 0, 0.0))
+    assert claims.slopes(one_zero, "regular", "dpo", True, LEVEL)[1:] == (-np.inf, np.inf)
+
+
+def test_the_exponents_finding_tells_both_policies():
+    table = pd.concat([powers([0.9, 0.9]), powers([1.5, 1.5], policy="matched")])
+    found = BY_ID["S5a"].judge({"preference_regret": table}, LEVEL)
+    assert (found.outcome, found.bound, found.n, found.measured) == (PASS, 1.0, 2, pytest.approx(0.9))
+    assert "regular, delta <= 0.1: DPO 0.900 [" in found.detail and "SGPO with eps = delta 1.500 [" in found.detail
+    large = claims.exponent("regular", (0.8, 1.2), small=False)({"preference_regret": table}, LEVEL)
+    assert "delta >= 0.2" in large.detail
+    assert BY_ID["S5c"].judge({"preference_regret": powers([2.0, 2.0])}, LEVEL).bound == 2.0
+
+
+def test_sup_regrets_are_compared_up_to_a_tenth_with_a_shared_level():
+    dpo, matched = powers([1.0, 1.0]), powers([1.0, 1.0], policy="matched")
+    matched = matched.assign(regret=matched["regret"] * np.where(matched["delta"] > 0.1, 9.0, [0.5, 0.8] * 4))
+    found = BY_ID["S4c"].judge({"preference_regret": pd.concat([dpo, matched])}, LEVEL)
+    assert found.n == 2 and found.bound == 1.0
+
+
+def test_levels_are_shared_over_rivals_cells_and_budgets(monkeypatch):
+    seen = []
+    student = stats.student
+    monkeypatch.setattr(stats, "student", lambda x, level: seen.append(level) or student(x, level))
+    gains = dict.fromkeys((*claims.RIVALS, "L1", "L3"), 0.0)
+    assert BY_ID["S6a"].judge({"preference_rounds": rounds(0.0, gains)}, LEVEL).n == len(seen) == 5
+    assert seen == [LEVEL / 5] * 5
+    seen.clear()
+    table = pd.concat([rounds(flip, gains) for flip in (0.0, 0.25)])
+    found = BY_ID["S10"].judge({"preference_rounds": table}, LEVEL)
+    assert found.n == 4 and seen == [LEVEL / 4] * 4 and "L3, 25% flips" in found.detail and found.bound == 0.005
+    seen.clear()
+    found = BY_ID["S9c"].judge({"preference_labels": bought(0.01, 1e-3)}, LEVEL)
+    assert found.n == 2 and seen == [LEVEL / 2] * 2 and "100 labels, budget 100" in found.detail
+
+
+@pytest.mark.parametrize(("gain", "expected"), [(0.0049, PASS), (-0.0049, PASS), (0.0051, FAIL), (-0.0051, FAIL)])
+def test_a_change_is_negligible_within_its_margin(gain, expected):
+    table = rounds(0.0, {"self_L0": 0.0, "L1": 0.001, "L3": gain}, noise=0.0)
+    found = BY_ID["S10"].judge({"preference_rounds": table}, LEVEL)
+    assert found.outcome == expected and found.measured == pytest.approx(abs(gain))
+
+
+def test_the_cell_shown_is_the_widest():
+    """L1's interval reaches down, L3's not so far up."""
+    noise = np.tile([-0.0024, 0.0024], 6)
+    table = rounds(0.0, {"self_L0": 0.0, "L1": 0.0, "L3": 0.002}, noise=0.0)
+    wide = (table["method"] == "L1") & (table["round"] == 3)
+    table.loc[wide, "accuracy"] += noise[table.loc[wide, "replication"]] - 0.002
+    found = BY_ID["S10"].judge({"preference_rounds": table}, LEVEL)
+    assert found.measured == pytest.approx(0.002) and found.low < -0.005 and 0.0 < found.high < 0.002
+    table.loc[wide, "accuracy"] += 0.004
+    assert BY_ID["S10"].judge({"preference_rounds": table}, LEVEL).high > 0.005
+
+
+def test_only_the_last_round_and_the_given_flips_count():
+    table = pd.concat([rounds(0.0, dict.fromkeys(claims.RIVALS, 0.0) | {"L1": 0.05}, 1e-3), rounds(0.25, {"L1": -9.0})])
+    found = BY_ID["S6a"].judge({"preference_rounds": table}, LEVEL)
+    assert found.outcome == PASS and found.measured == pytest.approx(0.05, abs=2e-3)
+    early = bought(0.03, 1e-3)
+    late = pd.concat([early, early.assign(round=2, gain=-9.0)])
+    assert outcome("S9c", preference_labels=late) == PASS
