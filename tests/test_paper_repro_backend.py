@@ -80,6 +80,10 @@ class Cluster:
         self.workers.append(self.start("dask", "worker", self.address, *words, root=root, **wait))
         return self
 
+    def said(self):
+        """The last words of the scheduler and its workers."""
+        return (self.folder / "log").read_text()[-4000:]
+
     def part(self):
         """Kill the workers; return once the scheduler knows."""
         from distributed import Client
@@ -171,7 +175,7 @@ def test_two_workers_give_the_bytes_of_one_thread_and_one_of_them_may_die(local,
     before = finished(out)
     permits.open()
     said, error = playing.communicate(timeout=HANGS)
-    assert playing.returncode == 0, error
+    assert playing.returncode == 0, error + cluster.said()
     assert 5 == len(before) < len(finished(out)) == len(finished(local))
     assert before.items() <= finished(out).items()
     assert content(out) == content(local)
@@ -189,7 +193,7 @@ def test_ctrl_c_and_a_dead_cluster_keep_what_is_done(interruptible, local, morta
     until(lambda: len(finished(out)) == 3 or playing.poll() is not None)
     playing.send_signal(signal.SIGINT)
     _, error = playing.communicate(timeout=HANGS)
-    assert playing.returncode == 130, error
+    assert playing.returncode == 130, error + cluster.said()
     assert "the same command goes on" in error and "Traceback" not in error
     first = finished(out)
     assert len(first) == 3 < len(finished(local))
@@ -199,7 +203,7 @@ def test_ctrl_c_and_a_dead_cluster_keep_what_is_done(interruptible, local, morta
     until(lambda: len(finished(out)) >= len(first) + 3 or playing.poll() is not None)
     cluster.kill()
     _, error = playing.communicate(timeout=HANGS)
-    assert playing.returncode == 2, error
+    assert playing.returncode == 2, error + cluster.said()
     assert "the cluster is gone" in error and "Traceback" not in error
     second = finished(out)
     assert first.items() < second.items() and len(second) < len(finished(local))
