@@ -268,3 +268,12 @@ def test_property_shut_scale_finds_the_edge(threshold):
     g, x = build(spec), gates.Signal(0, 0.0, 0.0, 0.0, 0.0, 0, 1.0, 0, 0.0)
     scale = evasion.shut_scale(g, gates.open_purse(g), x, 2.0, 0.8, 0.1)
     assert scale == pytest.approx(min(1.0, threshold / 1.6), abs=2e-9)
+
+
+def test_the_traits_are_these():
+    assert followers.POOL == ("iid", "hard_negative", "best_response")
+    assert followers.FREE == ("ball", "evader", "hard_instance", "patient", "schedule")
+    assert followers.SWEPT == ("ball", "evader", "hard_instance")
+    assert {t.name for t in followers.TRAITS if t.greedy} == {"ball", "evader", "patient"}
+    assert [t.name for t in followers.TRAITS if t.game not in ("pool", "free")] == ["all", "plugin"]
+    assert followers.KINDS[followers.EVADER] == "evader" and followers.KINDS[followers.PLUGIN] == "plugin"
