@@ -9,7 +9,7 @@ import strategies as own
 from hypothesis import given
 from hypothesis import strategies as st
 
-from sim.rules import codes, gates, learners
+from sim.rules import codes, gates, leader, learners
 from sim.setup import build
 from sim.spec import GateSpec, LearnerSpec, RunSpec, StreamSpec
 
@@ -271,3 +271,11 @@ def test_the_tables_for_the_compiler_say_what_the_traits_say():
     assert gates.KINDS[gates.ALWAYS] == "always" and gates.KINDS[gates.CONTROL_PEEK] == "control_peek"
     assert gates.KINDS[gates.LLF_SPLIT] == "llf_split" and gates.KINDS[-1] == gates.KINDS[gates.PLUGIN] == "plugin"
     assert gates.KINDS[:-1] == gates.GATES
+
+
+@pytest.mark.parametrize(("bound", "certified"), [(0.0, 1), (1e-12, 0), (0.2, 0)])
+def test_a_pick_is_certified_only_where_its_regret_bound_is_zero(bound, certified):
+    g = build(RunSpec(gate=GateSpec(kind="llf_regret")))
+    x = gates.signal(g, leader.View(0, 1, 0.5, 0.3, 0.7, bound), 4, 0.25, 1.0, 0, 0.0)
+    assert (x.certified, x.latency, x.width, x.gap, x.t) == (certified, bound, 0.5, 0.3, 4)
+    assert x.gain == math.log1p(0.25)

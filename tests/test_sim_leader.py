@@ -78,6 +78,12 @@ def test_of_two_equally_uncertain_rivals_the_first_is_compared():
     assert (v.pick, v.rival, v.width) == (0, 1, 0.5)
 
 
+def test_of_two_equal_picks_that_pay_the_same_the_first_is_taken():
+    same = np.zeros(3)
+    assert leader.pick_against(same, same, np.arange(3)) == 0
+    assert leader.pick_against(same, np.array([1.0, 0.5, 0.5]), np.arange(3)) == 1
+
+
 ALL_KINDS = [("greedy", "pair"), ("greedy", "full"), *[("optimistic", f) for f in ("pair", "full", "bandit")]]
 
 

@@ -97,3 +97,16 @@ def test_the_order_of_the_free_pair_is_a_fair_coin():
         first.append(w.Phi[0].any())
         np.testing.assert_array_equal(w.Phi.sum(axis=0), np.eye(3)[t % 3])
     assert abs(np.mean(first) - 0.5) < 0.06 and abs(np.mean(golds) - 0.5) < 0.06
+
+
+def test_the_draws_behind_every_committed_table():
+    """Truth and pool of seed set 3, replication 5, as they have been since the first results."""
+    keys = draws.stream_keys(3, 5)
+    truth = streams.theta_star(keys[draws.THETA], 3, 2.0, 0.0)
+    np.testing.assert_allclose(truth, [1.3894441, -0.52413445, 1.33967465], atol=1e-8)
+    signs = streams.theta_star(keys[draws.THETA], 6, 1.0, 0.25)
+    np.testing.assert_array_equal(signs, [-0.25, -0.25, 0.25, 0.25, 0.25, -0.25])
+    g, p, Phi = build(RunSpec(T=10, stream=StreamSpec(d=3, N=2))), made("power_law", 3), np.zeros((2, 3))
+    streams.fill_pool(g, p.scales[0], keys[draws.FEATURES], 4, np.zeros(6), Phi)
+    want = [[-0.33396822, 0.19804819, 0.31502721], [-0.4608427, 0.02721669, -0.19205015]]
+    np.testing.assert_allclose(Phi, want, atol=1e-8)
