@@ -45,6 +45,13 @@ def test_property_best_response_equals_brute_force(pool):
     assert regret == naive.best_regret(scores, payoffs, gold, M)
 
 
+@pytest.mark.parametrize("theta", [[-1.0, 0.5, 0.0], [0.0, 0.0, 0.0], [0.0, 2.0, -1.0]])
+def test_a_ball_response_is_the_aim_itself_where_the_guess_does_not_point_there(theta):
+    aim, z = np.array([0.6, 0.0, 0.0]), np.zeros(3)
+    followers.ball(np.array(theta), aim, 2.0, z)
+    np.testing.assert_array_equal(z, [2.0, 0.0, 0.0])
+
+
 @given(pools(), own.rngs, st.sampled_from(followers.POOL))
 def test_property_a_shown_set_has_the_gold_and_M_others(pool, rng, kind):
     scores, _, gold, M = pool
@@ -261,3 +268,12 @@ def test_property_shut_scale_finds_the_edge(threshold):
     g, x = build(spec), gates.Signal(0, 0.0, 0.0, 0.0, 0.0, 0, 1.0, 0, 0.0)
     scale = evasion.shut_scale(g, gates.open_purse(g), x, 2.0, 0.8, 0.1)
     assert scale == pytest.approx(min(1.0, threshold / 1.6), abs=2e-9)
+
+
+def test_the_traits_are_these():
+    assert followers.POOL == ("iid", "hard_negative", "best_response")
+    assert followers.FREE == ("ball", "evader", "hard_instance", "patient", "schedule")
+    assert followers.SWEPT == ("ball", "evader", "hard_instance")
+    assert {t.name for t in followers.TRAITS if t.greedy} == {"ball", "evader", "patient"}
+    assert [t.name for t in followers.TRAITS if t.game not in ("pool", "free")] == ["all", "plugin"]
+    assert followers.KINDS[followers.EVADER] == "evader" and followers.KINDS[followers.PLUGIN] == "plugin"

@@ -241,3 +241,33 @@ def test_paced_threshold_without_labels_is_infinite():
     assert gates.paced_threshold(5.0, 1.0, 0) == math.inf
     assert gates.paced_threshold(5.0, 1.0, 2) == pytest.approx(2.0)
     assert 0.0 < gates.paced_threshold(5.0, 5.0 + 1e-9, 2) < 1e-6
+
+
+@pytest.mark.parametrize(
+    ("trait", "names"),
+    [
+        (lambda t: t.counts, {"periodic", "llf_split", "dual"}),
+        (lambda t: t.foresees, {"llf_oracle", "control_peek"}),
+        (lambda t: t.potential, {"llf_fixed", "llf_paced", "llf_split"}),
+        (lambda t: t.uncapped, {"llf_fixed", "llf_paced", "plugin"}),
+        (lambda t: t.reference, {"always", "never"}),
+        (lambda t: t.regret, {"llf_regret", "llf_self_paced"}),
+        (lambda t: not t.confidence, {"always", "never", "random", "periodic", "prefix", "llf_oracle"}),
+        (lambda t: "coin" in t.reads, {"random", "llf_split", "plugin"}),
+        (lambda t: "gain" in t.reads, {"llf_fixed", "llf_paced", "llf_split", "bbq"}),
+        (lambda t: "width" in t.reads, {"llf_self_paced"}),
+        (lambda t: "latency" in t.reads, {"llf_regret", "llf_quantile", "dual", "plugin"}),
+        (lambda t: "gap" in t.reads, {"llf_self_paced", "margin", "plugin"}),
+        (lambda t: gates.BAITED[gates.KINDS.index(t.name)], {"control_peek", "plugin"}),
+    ],
+)
+def test_the_traits_are_these(trait, names):
+    assert {t.name for t in gates.TRAITS if trait(t)} == names
+
+
+def test_the_tables_for_the_compiler_say_what_the_traits_say():
+    assert gates.CONFIDENT.tolist() == [t.confidence for t in gates.TRAITS]
+    assert gates.TOSSES.tolist() == ["coin" in t.reads for t in gates.TRAITS]
+    assert gates.KINDS[gates.ALWAYS] == "always" and gates.KINDS[gates.CONTROL_PEEK] == "control_peek"
+    assert gates.KINDS[gates.LLF_SPLIT] == "llf_split" and gates.KINDS[-1] == gates.KINDS[gates.PLUGIN] == "plugin"
+    assert gates.KINDS[:-1] == gates.GATES

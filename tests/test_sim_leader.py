@@ -71,6 +71,13 @@ def test_property_regret_latency_is_at_most_the_width_latency_for_a_greedy_leade
     assert 0.0 <= v.regret_latency <= v.width_latency + 1e-9
 
 
+def test_of_two_equally_uncertain_rivals_the_first_is_compared():
+    g = build(RunSpec(stream=StreamSpec(N=3, d=2), follower=FollowerSpec(M=2)))
+    Phi, s = np.array([[0.0, 0.0], [0.0, 0.5], [0.5, 0.0]]), learners.start(2, 1, 1.0)
+    v = leader.assess(g, s, Phi, np.zeros(3), np.arange(3), 0, 1.0, np.zeros(2), np.zeros(2))
+    assert (v.pick, v.rival, v.width) == (0, 1, 0.5)
+
+
 ALL_KINDS = [("greedy", "pair"), ("greedy", "full"), *[("optimistic", f) for f in ("pair", "full", "bandit")]]
 
 
