@@ -5,6 +5,7 @@ import json
 
 import numpy as np
 import pytest
+from conftest import digits_spec
 
 from sim import engine, plugins, setup, sources
 from sim.live.gate import LiveError, LiveGate
@@ -138,7 +139,7 @@ def test_what_numba_refuses_is_played_plainly_and_said(source):
     path = source(
         "import json\ndef query(game, purse, signal):\n    return bool(json.dumps({'a': 1})) and purse.left > 3\n"
     )
-    spec = game(mine(path))
+    spec = digits_spec("never", B=10).model_copy(update={"gate": mine(path)})  # its run compiles faster than a game's
     with pytest.warns(engine.NotCompiled, match=r"mine\.py is played in the plain loop"):
         found = rows(spec, True)
     assert found[0, -1, 5] == 7
