@@ -11,19 +11,20 @@ import re
 import pandas as pd
 
 from theory import judges
-from theory.ledger import CONTROL, FAMILY_ERROR, Claim, Tables, judge
+from theory.ledger import FAMILY_ERROR, INTERVAL_KINDS, Claim, Tables, judge
 
-LETTERS = "BLOSM"  # game, routing, oracles, preference game, language models; others follow by alphabet
+LETTERS = "BTLODSM"  # game, its theorems in expectation, routing, oracles, determinism, preference game, language
+# models; others follow by alphabet
 
 
 def place(claim: Claim) -> tuple:
-    """The place of a claim in the ledger: by letter, number and reading, controls last."""
+    """The place of a claim in the ledger: by letter, number and reading."""
     found = re.fullmatch(r"([A-Z]+)([0-9]+)([a-z]*)", claim.id)
     if found is None:
         raise ValueError(f"claim id {claim.id!r}: must be a letter, a number and perhaps a reading, as B9a")
     letter, number, reading = found.groups()
     rank = LETTERS.index(letter) if letter in LETTERS else len(LETTERS)
-    return claim.origin == CONTROL, rank, letter, int(number), reading
+    return rank, letter, int(number), reading
 
 
 def gathered() -> tuple[Claim, ...]:
@@ -37,7 +38,6 @@ def gathered() -> tuple[Claim, ...]:
 
 
 LEDGER = gathered()
-INTERVAL_KINDS = ("coverage", "exponent", "ordering")
 LEVEL = FAMILY_ERROR / sum(c.kind in INTERVAL_KINDS for c in LEDGER)
 
 
@@ -46,6 +46,9 @@ def chosen(ids: tuple[str, ...]) -> tuple[Claim, ...]:
     return tuple(c for c in LEDGER if c.id in ids or c.group in ids)
 
 
-def verify(tables: Tables, ids: tuple[str, ...] = ()) -> pd.DataFrame:
-    """One verdict row (``ledger.judge``) for each claim, or for the chosen ones; KeyError where a table is missing."""
-    return pd.DataFrame([judge(c, tables, LEVEL) for c in (chosen(ids) if ids else LEDGER)])
+def verify(tables: Tables, ids: tuple[str, ...] = (), look: int = 0) -> pd.DataFrame:
+    """One verdict row (``ledger.judge``) for each claim, or for the chosen ones, at a look.
+
+    Raises KeyError where a table is missing, LedgerError where one is empty or has one replication.
+    """
+    return pd.DataFrame([judge(c, tables, LEVEL, look) for c in (chosen(ids) if ids else LEDGER)])

@@ -14,15 +14,20 @@ ratios are spread.
 
 import pandas as pd
 
+from sim.rules import gates
 from theory import bounds
 from theory.ledger import ROUNDING, compared
 
 RUN = ["run", "replication"]
+FORESEEING = tuple(t.name for t in gates.TRAITS if t.foresees)
 
 
 def honest(table: pd.DataFrame) -> pd.DataFrame:
-    """Rows without a negative control."""
-    return table[(table["control"] == "") & (table["gate"] != "control_peek")]
+    """Rows of gates that decide before the label and of learners without a planted fault.
+
+    Left out are the controls and the offline reference llf_oracle, which reads what nobody has.
+    """
+    return table[(table["control"] == "") & ~table["gate"].isin(FORESEEING)]
 
 
 def on_event(table: pd.DataFrame) -> pd.DataFrame:

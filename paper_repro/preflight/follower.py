@@ -17,7 +17,7 @@ from sim.spec import FollowerSpec, GateSpec, LearnerSpec, RecordSpec, RunSpec
 from sim.sweeps import ALL_GATES
 from theory.judges import path
 from theory.judges import plugin as judges
-from theory.ledger import FAIL, PASS, VACUOUS, Finding, Tables, all_of
+from theory.ledger import FAIL, PASS, VACUOUS, Finding, Tables
 
 RIVALS = {"free": ("ball", "evader", "patient"), "pool": followers.POOL}
 STRONGEST = {"free": "ball", "pool": "best_response"}
@@ -134,8 +134,7 @@ def strength(b: Bench) -> Outcome:
         return table[table["rival"].isin(STRONGEST.values())]
 
     def judge(part: pd.DataFrame) -> Finding:
-        rows = over_strongest(strength_table(part, b.level)).to_dict("records")
-        return all_of([(r["arena"], r["mean"], r["low"], r["high"]) for r in rows], 0.0, "above")
+        return judges.listed(over_strongest(strength_table(part, b.level)), 0.0, "above")
 
     rows = strength_runs(b)
     b.kept["extracted"] = table = strength_table(rows, b.level)

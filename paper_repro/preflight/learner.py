@@ -76,8 +76,8 @@ def width(b: Bench) -> Outcome:
         cells = []
         for name in PURCHASES:
             k, n = int((part[name] > scale).sum()), len(part)
-            cells.append((f"{name} {k}/{n}", k / n, *stats.binomial(k, n, b.level / 2)))
-        return all_of(cells, DELTA, "below")
+            cells.append((f"{name} {k}/{n}", stats.frequency(k, n)))
+        return all_of(cells, DELTA, "below", b.level / 2)
 
     finding, verdict = over_sets(outside, frame, b.sets)
     values = frame[[*PURCHASES]].to_numpy()
@@ -137,8 +137,7 @@ def accuracy(b: Bench) -> Outcome:
     rows = beside_ova(b, [spec_of(b, gate, T, seed=s, replications=reps) for gate in GATES for s in b.sets])
 
     def judge(part: pd.DataFrame) -> Finding:
-        cells = judges.differences(part, codes.PLUGIN, "accuracy", b.level).to_dict("records")
-        return all_of([(r["arena"], r["mean"], r["low"], r["high"]) for r in cells], -WORSE, "above")
+        return judges.listed(judges.differences(part, codes.PLUGIN, "accuracy", b.level), -WORSE, "above")
 
     b.kept["accuracy"] = rows.groupby(["arena", "gate"])[["accuracy", "labels", "mistakes"]].mean().reset_index()
     finding, verdict = over_sets(judge, rows, b.sets)
@@ -152,8 +151,8 @@ def features(b: Bench) -> Outcome:
     T, place = min(b.size.digits_T, 400), recorded(b.features, True) | dict(learner=b.learner)
     common: dict[str, Any] = dict(T=T, beta=0.2, gate=GateSpec(kind="random"), record=FINAL, replications=3)
     rows = beside_ova(b, [RunSpec(**common, **place, seed=s) for s in b.sets])
-    cell = judges.difference(rows, codes.PLUGIN, "ova", "accuracy", b.level)
-    finding = all_of([("accuracy - ova's", *cell[:3])], -WORSE, "above")
+    gap = judges.difference(rows, codes.PLUGIN, "ova", "accuracy")
+    finding = all_of([("accuracy - ova's", gap)], -WORSE, "above", b.level)
     return of_finding(finding, f"random gate, 20 % of {T} labels: {finding.detail}")
 
 

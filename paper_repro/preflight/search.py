@@ -106,7 +106,8 @@ def falsified(b: Bench) -> Outcome:
 
 def loses(gaps: np.ndarray, level: float) -> tuple[str, float, float, float]:
     """(verdict, mean, low, high) of differences in regret: PASS below 0, FAIL above, by their Student interval."""
-    mean, low, high = stats.student(gaps, level)
+    gap = stats.mean(gaps)
+    mean, (low, high) = gap.value, gap.at(level)
     return FAIL if low > 0 else (PASS if high <= 0 else INCONCLUSIVE), float(mean), float(low), float(high)
 
 

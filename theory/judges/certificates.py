@@ -2,7 +2,7 @@
 
 from collections.abc import Callable
 
-from theory.ledger import CLASSICAL, DERIVED, Claim, Finding, Tables, compared, within
+from theory.ledger import CLASSICAL, DERIVED, Claim, Control, Finding, Tables, compared, edited, within
 
 TOLERANCE = 1e-6  # largest relative error |closed - certified| / (1 + |certified|)
 
@@ -18,11 +18,17 @@ def agrees(name: str) -> Callable[[Tables, float], Finding]:
     return judge
 
 
+def off(name: str) -> tuple[Control]:
+    """The planted fault: a closed form that is off by 1e-5."""
+    wrong = edited(agrees(name), "certificates", error=lambda t: t["error"] + 1e-5)
+    return (Control("closed form off by 1e-5", wrong),)
+
+
 CLAIMS = (
     Claim("O1", "oracle", "Optimistic score: closed form = convex program to 1e-6", CLASSICAL, "certificate",
-          ("certificates",), "f9_ledger", agrees("optimism")),
+          ("certificates",), "f9_ledger", agrees("optimism"), off("optimism")),
     Claim("O2", "oracle", "Ball best response: closed form = cone program to 1e-6", DERIVED, "certificate",
-          ("certificates",), "f9_ledger", agrees("ball")),
+          ("certificates",), "f9_ledger", agrees("ball"), off("ball")),
     Claim("O3", "oracle", "Hindsight labels: the B largest latencies = linear program to 1e-6", DERIVED, "certificate",
-          ("certificates",), "f9_ledger", agrees("hindsight")),
+          ("certificates",), "f9_ledger", agrees("hindsight"), off("hindsight")),
 )  # fmt: skip

@@ -1,5 +1,6 @@
 """Judges of label efficiency (B12) and of exploitability (B13), paired over common random numbers."""
 
+from collections.abc import Callable
 from dataclasses import replace
 
 import numpy as np
@@ -7,10 +8,24 @@ import pandas as pd
 
 from sim.table import final
 from theory import stats
-from theory.ledger import DERIVED, FAIL, W26, Claim, Finding, Tables, all_of, nothing
-from theory.stats import PAIR
+from theory.ledger import (
+    DERIVED,
+    W26,
+    Claim,
+    Comparison,
+    Control,
+    Finding,
+    Judge,
+    Tables,
+    all_of,
+    edited,
+    margin,
+    nothing,
+)  # fmt: skip
+from theory.stats import PAIR, Estimate
 
 CONTROLS = ("random", "prefix", "margin", "dual")
+NO_WORSE = margin(1.05, "a twentieth more regret is the least that a user would notice between two runs")
 LLF = ("llf_paced", "llf_fixed", "llf_quantile", "llf_self_paced", "llf_split_prefix")
 
 
@@ -39,36 +54,31 @@ def needed(labels: np.ndarray, regret: np.ndarray, target: float) -> float:
     return float(np.exp(x[i - 1] + share * (x[i] - x[i - 1])))
 
 
-def saving(rows: pd.DataFrame, gate: str, control: str, level: float) -> tuple[float, float, float]:
-    """Ratio of labels needed, gate over control, at the lowest mean regret that both reach, with its interval.
+def saving(rows: pd.DataFrame, gate: str, control: str) -> Estimate:
+    """Ratio of labels needed, gate over control, at the lowest mean regret that both reach.
 
-    rows: final rows of one context.  Replications are resampled together, since they share prompts and
-    noise.  (NaN, -inf, inf) with fewer than two replications.
+    rows: final rows of one context.  Replications are resampled together, since they share prompts and noise.
     """
     (la, ra), (lb, rb) = gate_curves(rows, gate), gate_curves(rows, control)
 
     def log_ratio(pick: np.ndarray) -> float:
         a, b = (la[pick].mean(axis=0), ra[pick].mean(axis=0)), (lb[pick].mean(axis=0), rb[pick].mean(axis=0))
         target = max(a[1].min(), b[1].min())
-        return np.log(needed(*a, target) / needed(*b, target))
+        return float(np.log(needed(*a, target) / needed(*b, target)))
 
-    if min(len(la), len(lb)) < 2:
-        return np.nan, -np.inf, np.inf
-    mean, low, high = stats.bootstrap(log_ratio, len(la), level)
-    return float(np.exp(mean)), float(np.exp(low)), float(np.exp(high))
+    with np.errstate(over="ignore"):  # few replications: an interval may be without end
+        return stats.resampled(log_ratio, len(la)).mapped(np.exp)
 
 
-def efficiency(control: str):
+def efficiency(control: str) -> Judge:
     """B12's judge against one control: llf_paced needs fewer labels in every context process."""
 
     def judge(tables: Tables, level: float) -> Finding:
         rows = final(tables["efficiency"])
-        contexts = sorted(rows["context"].unique())
-        found = []
-        for context in contexts:
-            own = rows[rows["context"] == context]
-            found.append((context, *saving(own, "llf_paced", control, level / len(contexts))))
-        result = all_of(found, 1.0, "below")
+        found: list[Comparison] = [
+            (str(context), saving(own, "llf_paced", control)) for context, own in rows.groupby("context")
+        ]
+        result = all_of(found, 1.0, "below", level)
         note = f"labels(llf_paced)/labels({control}) at the lowest regret both reach; {result.detail}"
         return replace(result, detail=note)
 
@@ -82,8 +92,8 @@ def savings(tables: Tables, level: float) -> pd.DataFrame:
     for context, own in rows.groupby("context"):
         for gate in LLF:
             for control in CONTROLS:
-                ratio, low, high = saving(own, gate, control, level)
-                out.append((context, gate, control, ratio, low, high))
+                ratio = saving(own, gate, control)
+                out.append((context, gate, control, ratio.value, *ratio.at(level)))
     return pd.DataFrame(out, columns=["context", "gate", "control", "ratio", "low", "high"])
 
 
@@ -94,20 +104,18 @@ def paired(rows: pd.DataFrame, gate: str) -> pd.DataFrame:
 
 
 def exploited(tables: Tables, level: float) -> Finding:
-    """B13a: under the evader llf_fixed and llf_paced buy at most 5 % of B and lose to random."""
+    """B13a: under the evader llf_fixed and llf_paced lose to random with the same budget."""
     rows = final(tables["followers"])
     rows = rows[rows["follower"] == "evader"]
     random = paired(rows, "random")
-    found, share = [], 0.0
+    found: list[Comparison] = []
+    share = 0.0
     for gate in ("llf_fixed", "llf_paced"):
         own = paired(rows, gate)
-        ratio = own["regret"] / random["regret"]
-        found.append((f"{gate}/random regret", *stats.student(ratio, level / 2)))
+        found.append((f"{gate}/random regret", stats.mean(own["regret"] / random["regret"])))
         share = max(share, float((own["labels"] / own["B"]).max()))
-    result = all_of(found, 1.0, "above")
-    outcome = result.outcome if share <= 0.05 else FAIL
-    note = f"largest share of B bought {share:.3g}; {result.detail}"
-    return replace(result, outcome=outcome, detail=note)
+    result = all_of(found, 1.0, "above", level)
+    return replace(result, detail=f"largest share of B bought {share:.3g}; {result.detail}")
 
 
 def random_at(rows: pd.DataFrame, labels: pd.Series) -> pd.Series:
@@ -120,37 +128,47 @@ def random_at(rows: pd.DataFrame, labels: pd.Series) -> pd.Series:
     return pd.Series(np.exp(y[:, 0] + slope * (np.log(labels.to_numpy(float)) - b[0])), wide.index)
 
 
-def split_no_worse(gate: str):
-    """B13b's judge: llf_split against random at the labels that llf_split really bought."""
+def split_no_worse(gate: str) -> Judge:
+    """B13b's judge: llf_split against random at the labels that llf_split really bought, up to ``NO_WORSE``."""
 
     def judge(tables: Tables, level: float) -> Finding:
         rows = final(tables["followers"])
-        found = []
+        found: list[Comparison] = []
         for follower in ("evader", "ball"):
             cell = rows[rows["follower"] == follower]
             own = paired(cell, gate)
             if own.empty:
-                return nothing("no run to judge", 1.0)
-            ratio = own["regret"] / random_at(cell, own["labels"])
-            mean, low, high = stats.student(ratio, level / 2)
-            found.append((f"{follower}: {gate}/random at {own['labels'].mean():.0f} labels", mean, low, high))
-        return all_of(found, 1.0, "below")
+                return nothing("no run to judge", NO_WORSE)
+            ratio = stats.mean(own["regret"] / random_at(cell, own["labels"]))
+            found.append((f"{follower}: {gate}/random at {own['labels'].mean():.0f} labels", ratio))
+        return all_of(found, NO_WORSE, "below", level)
 
     return judge
+
+
+def times(column: str, factor: float, *gates: str) -> dict[str, Callable[[pd.DataFrame], pd.Series]]:
+    """For ``ledger.edited``: a column of some gates multiplied."""
+    return {column: lambda t: t[column].where(~t["gate"].isin(gates), factor * t[column])}
 
 
 CLAIMS = (
     *(
         Claim(f"B12{letter}", "label efficiency", f"llf_paced needs fewer labels than {control} in every context",
-              f"{W26}, controls chosen here", "ordering", ("efficiency",), "f4_efficiency", efficiency(control))
+              f"{W26}, controls chosen here", "ordering", ("efficiency",), "f4_efficiency", efficiency(control),
+              (Control("llf_paced charged ten labels for one",
+                       edited(efficiency(control), "efficiency", **times("labels", 10, "llf_paced"))),))
         for letter, control in zip("abcd", CONTROLS, strict=True)
     ),
-    Claim("B13a", "exploitability", "Under the evader llf_fixed and llf_paced buy <= 5 % of B and lose to random",
-          DERIVED, "ordering", ("followers",), "f6_followers", exploited),
+    Claim("B13a", "exploitability", "Under the evader llf_fixed and llf_paced lose to random with the same budget",
+          DERIVED, "ordering", ("followers",), "f6_followers", exploited,
+          (Control("their regret divided by 4",
+                   edited(exploited, "followers", **times("regret", 0.25, "llf_fixed", "llf_paced"))),)),
     *(
         Claim(f"B13{letter}", "exploitability",
-              f"llf_split ({purse} purse) is no worse than random at equal labels, evader and ball",
-              DERIVED, "ordering", ("followers",), "f6_followers", split_no_worse(f"llf_split_{purse}"))
+              f"llf_split ({purse} purse) has at most 1.05 times random's regret at equal labels, evader and ball",
+              DERIVED, "ordering", ("followers",), "f6_followers", split_no_worse(f"llf_split_{purse}"),
+              (Control("its regret times 4", edited(split_no_worse(f"llf_split_{purse}"), "followers",
+                                                    **times("regret", 4.0, f"llf_split_{purse}"))),))
         for letter, purse in (("b", "prefix"), ("c", "random"))
     ),
 )  # fmt: skip

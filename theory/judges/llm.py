@@ -7,21 +7,37 @@ Accuracies are those of the logistic head (frozen) or of the trained head (finet
 one-hot labels flatters gates that buy hard examples.
 """
 
+from collections.abc import Callable
+from itertools import permutations
+
 import numpy as np
 import pandas as pd
-from scipy.stats import kendalltau
 
 from theory import stats
-from theory.ledger import CONJECTURED, Claim, Finding, Tables, all_of, compared, nothing, within
-from theory.stats import PAIR
+from theory.ledger import (
+    CONJECTURED,
+    FAIL,
+    INCONCLUSIVE,
+    PASS,
+    Claim,
+    Comparison,
+    Control,
+    Finding,
+    Judge,
+    Tables,
+    all_of,
+    compared,
+    edited,
+    nothing,
+    within,
+)  # fmt: skip
+from theory.stats import PAIR, Estimate
 
 CONSTANTS = "constant radius and gate constants set before any data, the same for all sets"
 HEAD = "head_accuracy_logistic"
 SAVERS = ("llf_regret", "llf_self_paced")
 CONTROLS = ("random", "prefix", "margin", "width", "entropy", "llf_regret", "llf_quantile", "llf_paced", "ratio")
 OVERHEAD = 0.05
-
-Cell = tuple[str, float, float, float]
 
 
 def frozen(tables: Tables) -> pd.DataFrame:
@@ -53,57 +69,45 @@ def label_ratios(rows: pd.DataFrame, gate: str) -> np.ndarray:
     return np.array(out)
 
 
-def geometric(logs: np.ndarray, level: float) -> tuple[float, float, float]:
-    """Geometric mean of ratios given by their logarithms, with a Student interval."""
-    with np.errstate(over="ignore"):  # few replications: an interval may be without end
-        mean, low, high = np.exp(stats.student(logs, level))
-    return float(mean), float(low), float(high)
-
-
 def saves(tables: Tables, level: float) -> Finding:
     """M1a: fewer labels than random at equal held-out accuracy, on every data set (iid stream)."""
     rows = frozen(tables)
     rows = rows[rows["stream"] == "iid"]
-    sets = sorted(rows["data"].unique())
-    found: list[Cell] = []
-    for data in sets:
+    found: list[Comparison] = []
+    for data, own in rows.groupby("data"):
         for gate in SAVERS:
-            logs = label_ratios(rows[rows["data"] == data], gate)
+            logs = label_ratios(own, gate)
             if len(logs):
-                fit = geometric(logs, level / (len(sets) * len(SAVERS)))
-                found.append((f"{data}: labels({gate})/labels(random)", *fit))
-    return all_of(found, 1.0, "below")
+                found.append((f"{data}: labels({gate})/labels(random)", geometric(logs)))
+    return all_of(found, 1.0, "below", level)
 
 
-def paired_ratio(rows: pd.DataFrame, gate: str, rival: str, level: float) -> tuple[float, float, float]:
-    """Mean ratio of online mistakes, gate over rival, paired over replications, with its interval."""
+def geometric(logs: np.ndarray) -> Estimate:
+    """Geometric mean of ratios given by their logarithms (n,)."""
+    with np.errstate(over="ignore"):  # few replications: an interval may be without end
+        return stats.mean(logs).mapped(np.exp)
+
+
+def paired_ratio(rows: pd.DataFrame, gate: str, rival: str) -> Estimate | None:
+    """Mean ratio of online mistakes, gate over rival, paired over replications; None where they share none."""
     wide = rows.pivot_table(index=PAIR, columns="gate", values="mistakes")
-    if not {gate, rival} <= set(wide):
-        return np.nan, -np.inf, np.inf
-    both = wide[[gate, rival]].dropna().to_numpy(float)
-    if not len(both):
-        return np.nan, -np.inf, np.inf
-    return geometric(np.log(both[:, 0] / both[:, 1]), level)
+    both = wide.reindex(columns=[gate, rival]).dropna().to_numpy(float)
+    return geometric(np.log(both[:, 0] / both[:, 1])) if len(both) else None
 
 
-def fewest_mistakes(stream: str):
-    """M1b, M1c: llf_self_paced against the best rival in every cell (data, budget) of a stream."""
+def fewest_mistakes(stream: str) -> Judge:
+    """M1b, M1c: llf_self_paced has fewer mistakes than every rival in every cell (data, budget) of a stream."""
 
     def judge(tables: Tables, level: float) -> Finding:
         rows = frozen(tables)
         rows = rows[(rows["stream"] == stream) & (rows["gate"] != "all")]
-        cells = rows.groupby(["data", "B"])
-        found: list[Cell] = []
-        for (data, B), own in cells:
-            rivals = [g for g in CONTROLS if g in set(own["gate"])]
-            fits = {
-                g: paired_ratio(own, "llf_self_paced", g, level / (len(cells) * max(len(rivals), 1))) for g in rivals
-            }
-            fits = {g: f for g, f in fits.items() if f[0] == f[0]}
-            if fits:
-                worst = max(fits, key=lambda g: fits[g][0])
-                found.append((f"{data} B={B}: llf_self_paced/{worst}", *fits[worst]))
-        return all_of(sorted(found, key=lambda c: -c[1]), 1.0, "below")
+        found: list[Comparison] = []
+        for (data, B), own in rows.groupby(["data", "B"]):
+            for rival in (g for g in CONTROLS if g in set(own["gate"])):
+                ratio = paired_ratio(own, "llf_self_paced", rival)
+                if ratio is not None:
+                    found.append((f"{data} B={B}: llf_self_paced/{rival}", ratio))
+        return all_of(sorted(found, key=lambda c: -c[1].value), 1.0, "below", level)
 
     return judge
 
@@ -112,16 +116,13 @@ def width_fails(tables: Tables, level: float) -> Finding:
     """M2: the pure width gate is not better than random at equal budgets, on every data set (iid)."""
     rows = frozen(tables)
     rows = rows[(rows["stream"] == "iid") & rows["gate"].isin(("width", "random"))]
-    sets = sorted(rows["data"].unique())
-    found: list[Cell] = []
-    for data in sets:
-        wide = rows[rows["data"] == data].pivot_table(index=PAIR, columns=["gate"], values=HEAD)
+    found: list[Comparison] = []
+    for data, own in rows.groupby("data"):
+        wide = own.pivot_table(index=PAIR, columns=["gate"], values=HEAD)
         if {"width", "random"} <= set(wide):
             gain = 100.0 * (wide["width"] - wide["random"]).dropna()
-            found.append(
-                (f"{data}: accuracy(width) - accuracy(random) [points]", *stats.student(gain, level / len(sets)))
-            )
-    return all_of(found, 0.0, "below")
+            found.append((f"{data}: accuracy(width) - accuracy(random) [points]", stats.mean(gain)))
+    return all_of(found, 0.0, "below", level)
 
 
 def orders(runs: pd.DataFrame) -> pd.DataFrame:
@@ -133,22 +134,48 @@ def orders(runs: pd.DataFrame) -> pd.DataFrame:
     return wide.dropna(subset=["frozen", "finetune"]).reset_index(drop=True)
 
 
-def order_agreement(tables: Tables, level: float) -> Finding:
-    """M3: mean Kendall's tau of the gates' online mistakes, recorded-stream simulator against fine-tuned model.
+def concordance(x: np.ndarray, y: np.ndarray) -> int:
+    """Pairs of (n,) x and y in the same order minus pairs in opposite order; a tie in either counts nothing."""
+    return int(np.sum(np.sign(np.subtract.outer(x, x)) * np.sign(np.subtract.outer(y, y)))) // 2
 
-    Hoeffding's interval for numbers in [-1, 1]: the taus of a few gates take so few values that their
-    spread says nothing (two perfect agreements have none).
+
+def chance(streams: list[tuple[np.ndarray, np.ndarray]]) -> tuple[dict[int, float], int]:
+    """(distribution of the summed ``concordance`` if every stream's second order were random, its observed value).
+
+    Exact: all orders of every stream (at most 8 gates) are listed and the streams convolved.
+    """
+    total = {0: 1.0}
+    for x, y in streams:
+        orders = [concordance(x, np.array(order)) for order in permutations(y)]
+        values, counts = np.unique(orders, return_counts=True)
+        after: dict[int, float] = {}
+        for s, p in total.items():
+            for v, n in zip(values, counts, strict=True):
+                after[s + int(v)] = after.get(s + int(v), 0.0) + p * n / len(orders)
+        total = after
+    return total, sum(concordance(x, y) for x, y in streams)
+
+
+def order_agreement(tables: Tables, level: float) -> Finding:
+    """M3: the gates' online mistakes are ordered alike by the recorded-stream simulator and the fine-tuned model.
+
+    Exact permutation test (``chance``): PASS where orders at least this alike have probability <= level by
+    chance, FAIL where orders at least this unlike have.  ``measured`` is that probability, ``bound`` the level.
     """
     both = orders(tables["llm_runs"])
     cells = [own for _, own in both.groupby(["data", "stream", "B", *PAIR]) if len(own) > 2]
     if not cells:
-        return nothing("no stream was played in both modes", 0.0)
-    taus = [float(kendalltau(own["frozen"], own["finetune"]).statistic) for own in cells]
-    half = np.sqrt(2.0 * np.log(2.0 / level) / len(taus))
-    mean = float(np.mean(taus))
-    gates = sum(len(own) for own in cells) / len(cells)
-    label = f"mean tau of {len(taus)} streams, {gates:.1f} gates each"
-    return all_of([(label, mean, max(mean - half, -1.0), min(mean + half, 1.0))], 0.0, "above")
+        return nothing("no stream was played in both modes", level)
+    law, seen = chance([(own["frozen"].to_numpy(float), own["finetune"].to_numpy(float)) for own in cells])
+    alike = sum(p for s, p in law.items() if s >= seen)
+    unlike = sum(p for s, p in law.items() if s <= seen)
+    outcome = PASS if alike <= level else (FAIL if unlike <= level else INCONCLUSIVE)
+    pairs = sum(len(own) * (len(own) - 1) // 2 for own in cells)
+    note = (
+        f"{len(cells)} streams, {len(both) / len(cells):.1f} gates each; of {pairs} pairs of gates {seen:+d} more are "
+    )
+    note += f"ordered alike than not; by chance with probability {alike:.2g}, at best {law[max(law)]:.2g}"
+    return Finding(alike, level, outcome, alike, alike, len(cells), note)
 
 
 def overhead(tables: Tables, level: float) -> Finding:
@@ -191,17 +218,40 @@ def crossing(own: pd.DataFrame, goal: float) -> float:
     return float(np.exp(np.interp(goal, y, x)))
 
 
+def changed(column: str, of: str, change: Callable[[pd.Series], pd.Series], key: str = "gate"):
+    """For ``ledger.edited``: a column changed in the rows where ``key`` is ``of``."""
+    return {column: lambda t: t[column].where(t[key] != of, change(t[column]))}
+
+
+def twice(stream: str, of: str, factor: float) -> Judge:
+    """``fewest_mistakes`` with one gate's mistakes multiplied."""
+    return edited(fewest_mistakes(stream), "llm_runs", **changed("mistakes", of, lambda m: factor * m))
+
+
 CLAIMS = (
     Claim("M1a", "real text", "llf_regret and llf_self_paced need fewer labels than random at equal accuracy (iid)",
-          CONJECTURED, "ordering", ("llm_runs",), "f22_llm_accuracy", saves, CONSTANTS),
-    Claim("M1b", "real text", "llf_self_paced makes the fewest online mistakes of all gates, iid streams", CONJECTURED,
-          "ordering", ("llm_runs",), "f23_llm_mistakes", fewest_mistakes("iid"), CONSTANTS),
-    Claim("M1c", "real text", "llf_self_paced makes the fewest online mistakes of all gates, drifting streams",
-          CONJECTURED, "ordering", ("llm_runs",), "f23_llm_mistakes", fewest_mistakes("drift"), CONSTANTS),
+          CONJECTURED, "ordering", ("llm_runs",), "f22_llm_accuracy", saves,
+          (Control("llf_regret 20 points less accurate",
+                   edited(saves, "llm_runs", **changed(HEAD, "llf_regret", lambda a: a - 0.2))),), CONSTANTS),
+    *(
+        Claim(f"M1{letter}", "real text",
+              f"llf_self_paced makes the fewest online mistakes of all gates, {name} streams", CONJECTURED, "ordering",
+              ("llm_runs",), "f23_llm_mistakes", fewest_mistakes(stream),
+              (Control("a thousandth of its mistakes", twice(stream, "llf_self_paced", 1e-3), outcome=PASS),
+               Control("a thousand times its mistakes", twice(stream, "llf_self_paced", 1e3))), CONSTANTS)
+        for letter, stream, name in (("b", "iid", "iid"), ("c", "drift", "drifting"))
+    ),
     Claim("M2", "real text", "The pure width gate is less accurate than random at equal budgets (iid)", CONJECTURED,
-          "ordering", ("llm_runs",), "f22_llm_accuracy", width_fails, CONSTANTS),
-    Claim("M3", "real text", "Recorded-stream simulator and fine-tuned model order the gates alike (tau > 0)",
-          CONJECTURED, "ordering", ("llm_runs",), "f24_llm_orders", order_agreement, CONSTANTS),
+          "ordering", ("llm_runs",), "f22_llm_accuracy", width_fails,
+          (Control("width 20 points more accurate",
+                   edited(width_fails, "llm_runs", **changed(HEAD, "width", lambda a: a + 0.2))),), CONSTANTS),
+    Claim("M3", "real text", "Recorded-stream simulator and fine-tuned model order the gates alike", CONJECTURED,
+          "ordering", ("llm_runs",), "f24_llm_orders", order_agreement,
+          (Control("the tuned model's order reversed",
+                   edited(order_agreement, "llm_runs", **changed("mistakes", "finetune", lambda m: -m, "mode"))),),
+          CONSTANTS),
     Claim("M4", "real text", "The gate takes under 5 % of the wall time of fine-tuning", CONJECTURED, "upper",
-          ("llm_times",), "f24_llm_orders", overhead),
+          ("llm_times",), "f24_llm_orders", overhead,
+          (Control("a gate 100 times slower",
+                   edited(overhead, "llm_times", seconds_gate=lambda t: 100.0 * t["seconds_gate"])),)),
 )  # fmt: skip

@@ -1,7 +1,10 @@
 """What must hold in every run: B1 coverage, B2 lemma 0, B3 latency and theorem 1, B6 the budget and no
-peeking, B7 and B8 the LLF theorems, and the negative controls B14."""
+peeking, B7 and B8 the LLF theorems.  ``llf_oracle``, an offline reference that reads labels before they are
+bought, and the gate that peeks are no part of "every gate"."""
 
+from collections.abc import Callable
 from dataclasses import replace
+from functools import partial
 
 import pandas as pd
 
@@ -10,7 +13,6 @@ from theory import inequalities, stats
 from theory.inequalities import honest, on_event
 from theory.ledger import (
     CLASSICAL,
-    CONTROL,
     DERIVED,
     FAIL,
     INCONCLUSIVE,
@@ -19,15 +21,28 @@ from theory.ledger import (
     THEORY_RADIUS,
     W26,
     Claim,
+    Control,
     Finding,
     Tables,
     all_of,
     compared,
+    edited,
+    nothing,
+    tightened,
     within,
 )  # fmt: skip
 
 CELL = ["gate", "follower", "context", "leader", "feedback", "d"]
 GAMES = ("horizon", "coverage", "theorem2", "theorem3", "hard", "stated", "witness", "efficiency", "followers")
+UNCAPPED = ("theorem2", "theorem3")
+SMALL_RADIUS, WRONG_UPDATE = "radius times 0.05", "a learner with a wrong update"
+JUST_BELOW = "bound 5 % below the largest value measured"
+Change = Callable[[pd.DataFrame], pd.DataFrame]
+
+
+def unchanged(rows: pd.DataFrame) -> pd.DataFrame:
+    """The rows of an inequality as they are; a control changes them instead."""
+    return rows
 
 
 def last(tables: Tables) -> pd.DataFrame:
@@ -37,17 +52,17 @@ def last(tables: Tables) -> pd.DataFrame:
 
 def coverage_of(rows: pd.DataFrame, level: float) -> Finding:
     """P(E) >= 1 - delta in every cell, by exact binomial intervals."""
-    cells = list(rows.groupby(CELL))
-    comparisons, delta, nan = [], float(rows["delta"].min()), float("nan")
-    for name, cell in cells:
+    comparisons = []
+    for name, cell in rows.groupby(CELL):
         k, n = int((cell["conf_ratio_max"] > 1.0).sum()), len(cell)
-        low, high = stats.binomial(k, n, level / len(cells))
-        comparisons.append((f"{name[0]}/{name[1]} {k}/{n}", k / n, low, high))
-    found = all_of(comparisons, delta, "below")
-    worst = max(comparisons, key=lambda c: c[3], default=("", nan, nan, nan))
-    note = f"{len(cells)} cells, largest failure frequency {found.measured:.3g}, "
-    note += f"largest upper limit {worst[3]:.3g} ({worst[0]})"
-    return replace(found, high=worst[3], n=len(rows), detail=note)
+        comparisons.append((f"{name[0]}/{name[1]} {k}/{n}", stats.frequency(k, n)))
+    if not comparisons:
+        return nothing("no run to judge")
+    found = all_of(comparisons, float(rows["delta"].min()), "below", level)
+    high, worst = max((estimate.at(level)[1], label) for label, estimate in comparisons)
+    note = f"{len(comparisons)} cells, largest failure frequency {found.measured:.3g}, "
+    note += f"largest upper limit {high:.3g} ({worst})"
+    return replace(found, high=high, n=len(rows), detail=note)
 
 
 def coverage(tables: Tables, level: float) -> Finding:
@@ -57,7 +72,7 @@ def coverage(tables: Tables, level: float) -> Finding:
 
 
 def coverage_control(tables: Tables, level: float) -> Finding:
-    """B14: the same judge on a radius scaled by 0.05."""
+    """B1's planted fault: the same judge on a radius scaled by 0.05."""
     rows = final(tables["controls"])
     return coverage_of(rows[rows["radius_mode"] == "scaled"], level)
 
@@ -73,111 +88,136 @@ def lemma0(tables: Tables, level: float) -> Finding:
 
 
 def lemma0_control(tables: Tables, level: float) -> Finding:
-    """B14: the same judge on a learner with a wrong update."""
+    """B2's planted fault: the same judge on a learner with a wrong update."""
     rows = tables["controls"]
     return lemma0_of(rows[rows["control"] == "wrong_update"])
 
 
-def latency(tables: Tables, level: float) -> Finding:
-    """B3a: a round's regret is at most both latencies, in every round of every run on E."""
-    rows = on_event(last(tables))
-    rows = rows[rows["radius_mode"] == "theory"]
+def latency_of(rows: pd.DataFrame) -> Finding:
+    """A round's regret is at most both latencies, in every round of the given runs."""
     worst = inequalities.latency_excess(rows)
     broken = int((worst > ROUNDING).sum())
     value = float(worst.max()) if len(rows) else float("nan")
     outcome = FAIL if broken else (PASS if len(rows) else INCONCLUSIVE)
-    note = f"{broken} runs of {len(rows)} on E have a round with regret above a latency; largest excess {value:.3g}"
+    note = f"{broken} runs of {len(rows)} have a round with regret above a latency; largest excess {value:.3g}"
     return Finding(value, 0.0, outcome, value, value, len(rows), note)
 
 
-def theorem1(tables: Tables, level: float, divisor: float = 1.0) -> Finding:
-    """B3b: theorem 1, its bound divided by ``divisor``, along the whole path of every run."""
+def latency(tables: Tables, level: float) -> Finding:
+    """B3a: on E a round's regret is at most both latencies."""
+    rows = on_event(last(tables))
+    return latency_of(rows[rows["radius_mode"] == "theory"])
+
+
+def latency_control(tables: Tables, level: float) -> Finding:
+    """B3a's planted fault: the same judge on latencies from a radius scaled by 0.05, as though E held."""
+    rows = final(tables["controls"])
+    return latency_of(rows[rows["radius_mode"] == "scaled"])
+
+
+def theorem1(tables: Tables, level: float, change: Change = unchanged) -> Finding:
+    """B3b: theorem 1 along the whole path of every run."""
     table = honest(tables["horizon"])
     rows = inequalities.theorem1(inequalities.path(table))
     dims = sorted(on_event(table)["d"].unique().tolist())
-    return within(rows.assign(bound=rows["bound"] / divisor), f"every path, d in {dims}")
-
-
-def theorem1_control(tables: Tables, level: float) -> Finding:
-    """B14d: the same judge with the bound's constant divided by 100."""
-    return theorem1(tables, level, 100.0)
+    return within(change(rows), f"every path, d in {dims}")
 
 
 def budget(tables: Tables, level: float) -> Finding:
-    """B6: labels <= B in every capped run of every gate."""
+    """B6a: labels <= B in every run whose hard cap is off, for the gates that promise to need none.
+
+    With the cap on it cannot fail: that it is respected is a property of ``gates.decide``, tested there.
+    """
     rows = last(tables)
-    rows = rows[rows["cap"]]
+    rows = rows[~rows["cap"]]
     evaded = int((rows["follower"] == "evader").sum())
     return within(compared(rows["labels"], rows["B"]), f"{len(rows)} runs, {evaded} of them under evader")
 
 
+def overspent(tables: Tables, level: float) -> Finding:
+    """B6a's planted fault: the run that spent most of its budget spends B + 1."""
+
+    def spend(table: pd.DataFrame) -> pd.DataFrame:
+        most = (table["labels"] / table["B"]).idxmax()
+        return table.assign(labels=table["labels"].where(table.index != most, table["B"] + 1))
+
+    return budget({name: spend(final(table)) for name, table in tables.items()}, level)
+
+
 def peeking_of(rows: pd.DataFrame) -> Finding:
-    """Decisions up to and including a round are alike when only that round's label differs."""
-    keys = ["gate", "T", "seed", "replication"]
-    honest_run = rows[rows["relabel_from"] == 0].set_index(keys)["decision_hash"]
-    relabelled = rows[rows["relabel_from"] > 0].set_index(keys)["decision_hash"].reindex(honest_run.index)
-    changed = honest_run != relabelled
+    """Decisions up to and including a round are alike when only the labels from that round on differ.
+
+    Each run with other labels from round ``relabel_from`` on is compared, at that round, with the run of the
+    same noise; both record it.
+    """
+    keys = ["gate", "T", "seed", "replication", "t"]
+    plain = rows[rows["relabel_from"] == 0].set_index(keys)["decision_hash"]
+    other = rows[(rows["relabel_from"] > 0) & (rows["t"] == rows["relabel_from"])].set_index(keys)["decision_hash"]
+    changed = other != plain.reindex(other.index)
     k, n = int(changed.sum()), len(changed)
-    who = sorted({str(i[0]) for i in changed[changed].index})
+    who = ", ".join(f"{gate} {count}" for gate, count in changed[changed].groupby(level="gate").size().items())
     outcome = FAIL if k else (PASS if n else INCONCLUSIVE)
-    note = f"{k} of {n} pairs decide differently" + (f": {', '.join(who)}" if who else "")
+    note = f"{k} of {n} pairs decide differently" + (f": {who}" if who else "")
     return Finding(float(k), 0.0, outcome, float(k), float(k), n, note)
 
 
 def peeking(tables: Tables, level: float) -> Finding:
-    """B6, rule 5 of a round: no gate looks at the label."""
+    """B6b, rule 5 of a round: no gate looks at its round's label nor at later ones."""
     return peeking_of(honest(tables["peek"]))
 
 
-def peeking_control(tables: Tables, level: float) -> Finding:
-    """B14: the same judge on a gate that peeks."""
+def peeking_control(tables: Tables, level: float, gate: str) -> Finding:
+    """B6b's planted faults: the same judge on a gate that reads its round's label, or later ones."""
     rows = tables["peek"]
-    return peeking_of(rows[rows["gate"] == "control_peek"])
+    return peeking_of(rows[rows["gate"] == gate])
 
 
-def regret_and_conditions(rows: pd.DataFrame, conditions: dict[str, pd.DataFrame]) -> Finding:
+def regret_and_conditions(rows: pd.DataFrame, conditions: dict[str, pd.DataFrame], change: Change) -> Finding:
     """The LLF theorems' regret bound on E; FAIL too where a condition (name -> rows that break it) is broken."""
-    found = within(inequalities.theorem23(rows), "")
+    found = within(change(inequalities.theorem23(rows)), "")
     note = "; ".join(f"{name}: {len(violations)} violations" for name, violations in conditions.items())
     outcome = FAIL if any(map(len, conditions.values())) else found.outcome
     return replace(found, outcome=outcome, detail=f"{found.detail}. {note}")
 
 
-def theorem2(tables: Tables, level: float) -> Finding:
+def theorem2(tables: Tables, level: float, change: Change = unchanged) -> Finding:
     """B7: llf_fixed without a cap buys at most B labels and obeys the bound."""
     rows = final(tables["theorem2"])
-    return regret_and_conditions(rows, inequalities.conditions2(rows))
+    return regret_and_conditions(rows, inequalities.conditions2(rows), change)
 
 
-def theorem3(tables: Tables, level: float) -> Finding:
+def theorem3(tables: Tables, level: float, change: Change = unchanged) -> Finding:
     """B8: llf_paced's thresholds never rise, a label stays unspent, the bound holds."""
     rows = final(tables["theorem3"])
-    return regret_and_conditions(rows, inequalities.conditions3(rows))
+    return regret_and_conditions(rows, inequalities.conditions3(rows), change)
 
 
 CLAIMS = (
     Claim("B1", "coverage", "P(E) >= 1 - delta for every gate and follower", CLASSICAL, "coverage", ("coverage",),
-          "f7_coverage", coverage, THEORY_RADIUS),
+          "f7_coverage", coverage, (Control(SMALL_RADIUS, coverage_control, ("controls",)),), THEORY_RADIUS),
     Claim("B2", "lemma 0", "Elliptical potential: psi <= D_n, sum of w^2 <= 2 psi, count bound, every run", CLASSICAL,
-          "upper", (*GAMES, "digits"), "f9_ledger", lemma0),
+          "upper", (*GAMES, "digits"), "f9_ledger", lemma0,
+          (Control(WRONG_UPDATE, lemma0_control, ("controls",)),)),
     Claim("B3a", "latency", "On E the instant regret is at most both latencies, in every round", DERIVED, "upper",
-          GAMES, "f5_trace", latency, THEORY_RADIUS),
+          GAMES, "f5_trace", latency, (Control(SMALL_RADIUS, latency_control, ("controls",)),), THEORY_RADIUS),
     Claim("B3b", "theorem 1", "Every label bought: R_t <= alpha_t sqrt(2 t D_t) along every path on E",
-          f"{W26}, constants derived here", "upper", ("horizon",), "f1_regret_T", theorem1, THEORY_RADIUS),
-    Claim("B6a", "budget", "Labels bought <= B in every run of every gate, also under the evader", W26, "upper",
-          (*GAMES, "digits", "peek"), "f6_followers", budget),
-    Claim("B6b", "no peeking", "Decisions do not depend on the label of their own round", DERIVED, "upper", ("peek",),
-          "f9_ledger", peeking),
+          f"{W26}, constants derived here", "upper", ("horizon",), "f1_regret_T", theorem1,
+          (Control(JUST_BELOW, partial(theorem1, change=tightened)),), THEORY_RADIUS),
+    Claim("B6a", "budget", "Without the hard cap llf_fixed and llf_paced buy at most B labels, whoever follows",
+          DERIVED, "upper", UNCAPPED, "f6_followers", budget, (Control("a gate that spends B + 1", overspent),)),
+    Claim("B6b", "no peeking", "Decisions do not depend on the labels of their own round nor of later ones", DERIVED,
+          "upper", ("peek",), "f9_ledger", peeking,
+          (Control("a gate that reads its round's label", partial(peeking_control, gate="control_peek")),
+           Control("llf_oracle, which reads all labels", partial(peeking_control, gate="llf_oracle")))),
     Claim("B7", "theorem 2", "llf_fixed without a cap: at most B labels, and theorem 2's regret bound on E", DERIVED,
-          "upper", ("theorem2",), "f9_ledger", theorem2, THEORY_RADIUS),
+          "upper", ("theorem2",), "f9_ledger", theorem2,
+          (Control(JUST_BELOW, partial(theorem2, change=tightened)),
+           Control("a gate that spends B + 1", edited(theorem2, "theorem2", labels=lambda t: t["B"] + 1))),
+          THEORY_RADIUS),
     Claim("B8", "theorem 3", "llf_paced without a cap: thresholds never rise, a label stays unspent, bound on E",
-          DERIVED, "upper", ("theorem3",), "f5_trace", theorem3, THEORY_RADIUS),
-    Claim("B14a", "control", "Coverage with the radius scaled by 0.05", CONTROL, "coverage", ("controls",),
-          "f7_coverage", coverage_control, "scaled radius, c = 0.05", FAIL),
-    Claim("B14b", "control", "No peeking, for a gate that peeks", CONTROL, "upper", ("peek",), "f9_ledger",
-          peeking_control, expected=FAIL),
-    Claim("B14c", "control", "Lemma 0, for a learner with a wrong update", CONTROL, "upper", ("controls",), "f9_ledger",
-          lemma0_control, expected=FAIL),
-    Claim("B14d", "control", "Theorem 1 with its constant divided by 100", CONTROL, "upper", ("horizon",), "f9_ledger",
-          theorem1_control, f"{THEORY_RADIUS}; bound / 100", FAIL),
+          DERIVED, "upper", ("theorem3",), "f5_trace", theorem3,
+          (Control(JUST_BELOW, partial(theorem3, change=tightened)),
+           Control("a threshold that rises by 1e-6", edited(theorem3, "theorem3", threshold_rise_max=1e-6)),
+           Control("the last label spent", edited(theorem3, "theorem3", labels=lambda t: t["B"]))),
+          THEORY_RADIUS),
 )  # fmt: skip

@@ -5,6 +5,7 @@ replication) share prompts and noise, so differences are paired, and whatever is
 resampled by (seed, replication), never by run.  Derived here; the intervals are ``theory.stats``'s.
 """
 
+from dataclasses import replace
 from functools import cache
 
 import numpy as np
@@ -12,8 +13,8 @@ import pandas as pd
 from scipy.stats import binom
 
 from theory import stats
-from theory.judges.rate import BAND, inside
-from theory.ledger import FAIL, INCONCLUSIVE, PASS, VACUOUS, Finding, all_of, broken, compared
+from theory.judges.rate import BAND
+from theory.ledger import FAIL, INCONCLUSIVE, PASS, VACUOUS, Finding, all_of, broken, compared, inside
 from theory.stats import PAIR, curves
 
 ARENA = "arena"
@@ -28,7 +29,7 @@ def enough(share: float, level: float) -> int:
     """Runs after which an exact interval of error ``level`` lies below ``share`` with probability POWER, if the true
     share of failures is RARE * share (a multiple of 10)."""
     n = 10
-    while stats.binomial(int(binom.ppf(POWER, n, RARE * share)), n, level)[1] > share:
+    while stats.frequency(int(binom.ppf(POWER, n, RARE * share)), n).at(level)[1] > share:
         n += 10
     return n
 
@@ -54,7 +55,7 @@ def claimed(rows: pd.DataFrame, level: float) -> Finding:
     above = _broken(rows)
     runs = rows.assign(broken=above).groupby(["run", "replication"])
     off, n = int(runs["broken"].any().sum()), runs.ngroups
-    low, high = stats.binomial(off, n, level)
+    low, high = stats.frequency(off, n).at(level)
     on = above & (rows["ratio"] <= 1.0)
     useful = float((rows["claimed"] < rows["S"] * rows["L"]).mean())
     worst = worst_claim(rows)
@@ -79,33 +80,38 @@ def worst_claim(rows: pd.DataFrame) -> pd.Series:
     return rows.iloc[int(excess.to_numpy().argmax())]
 
 
-def difference(rows: pd.DataFrame, ours: str, rival: str, column: str, level: float) -> tuple[float, float, float, int]:
-    """Mean over (seed, replication) of column(ours) - column(rival) with its Student interval, and n."""
+def difference(rows: pd.DataFrame, ours: str, rival: str, column: str) -> stats.Estimate:
+    """Mean over (seed, replication) of column(ours) - column(rival)."""
     wide = rows[rows["gate"].isin((ours, rival))].pivot_table(index=PAIR, columns="gate", values=column)
-    gap = (wide[ours] - wide[rival]).dropna().to_numpy(float)
-    return (*stats.student(gap, level), len(gap))
+    return stats.mean((wide[ours] - wide[rival]).dropna())
 
 
 def differences(rows: pd.DataFrame, ours: str, column: str, level: float) -> pd.DataFrame:
     """arena, rival, mean, low, high, n: ours minus every rival in every arena, ``level`` split over all of them."""
     arenas, rivals = sorted(rows[ARENA].unique()), [g for g in sorted(rows["gate"].unique()) if g != ours]
     share = level / max(len(arenas) * len(rivals), 1)
-    out = [
-        (arena, rival, *difference(rows[rows[ARENA] == arena], ours, rival, column, share))
-        for arena in arenas
-        for rival in rivals
-    ]
+    out = []
+    for arena in arenas:
+        for rival in rivals:
+            gap = difference(rows[rows[ARENA] == arena], ours, rival, column)
+            out.append((arena, rival, gap.value, *gap.at(share), gap.n))
     return pd.DataFrame(out, columns=[ARENA, "rival", "mean", "low", "high", "n"])
+
+
+def listed(differences: pd.DataFrame, bound: float, side: str) -> Finding:
+    """``ledger.all_of`` on the arenas of ``differences``, by the intervals that it shows."""
+    rows = differences.to_dict("records")
+    cells = [(r[ARENA], stats.fixed(r["mean"], r["low"], r["high"], len(rows))) for r in rows]
+    return all_of(cells, bound, side, 0.5)  # the intervals have their level already
 
 
 def outcome_of(differences: pd.DataFrame) -> Finding:
     """PASS if ours has less in every arena, FAIL if more in one, by the intervals of ``differences``."""
-    cells = [(r[ARENA], r["mean"], r["low"], r["high"]) for r in differences.to_dict("records")]
-    return all_of(cells, 0.0, "below")
+    return listed(differences, 0.0, "below")
 
 
 def ranks(rows: pd.DataFrame, column: str, level: float) -> pd.DataFrame:
-    """gate, rank, low, high: mean rank (1 is least) over arenas, resampled over (seed, replication).
+    """gate, rank, low, high: mean rank (1 is least) over arenas, with Student's interval over (seed, replication).
 
     Arenas are fixed, not a sample; ties share their mean rank.
     """
@@ -114,9 +120,8 @@ def ranks(rows: pd.DataFrame, column: str, level: float) -> pd.DataFrame:
     found = []
     for gate in placed.columns:
         values = placed[gate].to_numpy(float)
-        found.append(
-            (gate, *stats.bootstrap(lambda pick, v=values: v[pick].mean(), len(values), level / placed.shape[1]))
-        )
+        rank = stats.mean(values)
+        found.append((gate, rank.value, *rank.at(level / placed.shape[1])))
     return pd.DataFrame(found, columns=["gate", "rank", "low", "high"]).sort_values("rank").reset_index(drop=True)
 
 
@@ -132,18 +137,18 @@ def exponents(rows: pd.DataFrame, column: str, level: float) -> pd.DataFrame:
         if (y.mean(axis=0) <= 0.0).any():
             out.append((gate, NAN, -np.inf, np.inf))
         else:
-            out.append((gate, *stats.slope(x, y, level)))
+            fit = stats.slope(x, y)
+            out.append((gate, fit.value, *fit.at(level)))
     return pd.DataFrame(out, columns=["gate", "estimate", "low", "high"])
 
 
 def exponent_finding(found: pd.DataFrame, ours: str, claimed: float, two_sided: bool) -> Finding:
     """Ours inside claimed +- BAND (two_sided), or at most claimed + BAND."""
     row = found[found["gate"] == ours].iloc[0]
-    cell = (ours, row["estimate"], row["low"], row["high"])
-    low, high = claimed - BAND if two_sided else -np.inf, claimed + BAND
-    outcome = INCONCLUSIVE if row["estimate"] != row["estimate"] else inside([cell], low, high)
+    cell = (ours, stats.fixed(row["estimate"], row["low"], row["high"]))
+    result = inside([cell], claimed - BAND if two_sided else -np.inf, claimed + BAND, 0.5)
     note = "; ".join(f"{r.gate} {r.estimate:.2f} [{r.low:.2f}, {r.high:.2f}]" for r in found.itertuples())
-    return Finding(cell[1], claimed, outcome, cell[2], cell[3], len(found), note)
+    return replace(result, bound=claimed, n=len(found), detail=note)
 
 
 def agreed(pooled: str, alone: list[str]) -> str:

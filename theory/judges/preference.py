@@ -1,4 +1,4 @@
-"""Claims S1-S10 about the preference game and their judges.
+"""Claims S1-S5 and S8 about the preference game, its duals and its regret, and their judges.
 
 [C25] is arXiv 2502.18099, whose displayed equations are read here from its prose and proofs.  A
 "stated by" row is judged in the reading that is written in it.  Regrets are found by search, so
@@ -7,25 +7,44 @@ and exponents are those of the search.
 """
 
 from collections.abc import Callable
+from dataclasses import replace
+from functools import partial
+from typing import Any
 
 import numpy as np
 import pandas as pd
 
 from theory import stats
-from theory.judges.rate import inside
-from theory.ledger import C25, DERIVED, FAIL, REFUTED, Claim, Finding, Tables, all_of, compared, nothing, within
-from theory.stats import PAIR, curves
+from theory.judges.path import JUST_BELOW, Change, unchanged
+from theory.ledger import (
+    C25,
+    DERIVED,
+    FAIL,
+    PASS,
+    Claim,
+    Comparison,
+    Control,
+    Finding,
+    Judge,
+    Tables,
+    all_of,
+    compared,
+    edited,
+    inside,
+    nothing,
+    tightened,
+    within,
+)  # fmt: skip
+from theory.stats import Estimate, curves
 
 TOLERANCE = 1e-6
 UNRESTRICTED = 1e7  # a window this long counts as the whole margin line
 SMALL, LARGE = 0.1, 0.2  # mismatches up to, and from, which an exponent is fitted
 LOG2 = float(np.log(2.0))
 LINEAR, QUADRATIC = (0.8, 1.2), (1.8, 2.2)
-RIVALS = ("self_L0", "dpo", "spa", "rdpo", "dr_dpo")
-FLIPPED = 0.25
 
 
-def agrees(*checks: str, tolerance: float = TOLERANCE) -> Callable[[Tables, float], Finding]:
+def agrees(*checks: str, tolerance: float = TOLERANCE) -> Judge:
     """Judge of certificates: the relative error of every instance of each named check is at most ``tolerance``."""
 
     def judge(tables: Tables, level: float) -> Finding:
@@ -77,20 +96,22 @@ def contrast(tables: Tables, level: float) -> Finding:
     return Finding(found.measured, found.bound, outcome, found.low, found.high, found.n, note)
 
 
-def bound_r1(tables: Tables, level: float) -> Finding:
+def bound_r1(tables: Tables, level: float, change: Change = unchanged) -> Finding:
     """S4a: on every adversary found, regret <= min(2 eps ||comparator||, log 2), and the risk <= log 2.
 
     The risk is at least the regret, so its check covers regrets that the comparator understates.
     """
     rows = tables["preference_regret"].dropna(subset=["r1_bound"])
     compare = [compared(rows["r1_measured"], rows["r1_bound"], LOG2), compared(rows["risk"], LOG2, LOG2)]
-    return within(pd.concat(compare), f"{int(rows['adversaries'].sum())} adversaries")
+    return within(change(pd.concat(compare)), f"{int(rows['adversaries'].sum())} adversaries")
 
 
-def bound_r2(tables: Tables, level: float) -> Finding:
+def bound_r2(tables: Tables, level: float, change: Change = unchanged) -> Finding:
     """S4b: regret <= (delta + eps) ||comparator|| + (delta - eps) ||theta_eps|| on every adversary found."""
     rows = tables["preference_regret"].dropna(subset=["r2_bound"])
-    return within(compared(rows["r2_measured"], rows["r2_bound"]), f"{int(rows['adversaries'].sum())} adversaries")
+    return within(
+        change(compared(rows["r2_measured"], rows["r2_bound"])), f"{int(rows['adversaries'].sum())} adversaries"
+    )
 
 
 def regret_curves(table: pd.DataFrame, regime: str, policy: str) -> tuple[np.ndarray, np.ndarray]:
@@ -98,34 +119,33 @@ def regret_curves(table: pd.DataFrame, regime: str, policy: str) -> tuple[np.nda
     return curves(table[(table["regime"] == regime) & (table["policy"] == policy)], "delta")
 
 
-def slopes(table: pd.DataFrame, regime: str, policy: str, small: bool, level: float) -> tuple[float, float, float]:
-    """Mean and interval over data sets of the log-log slope for delta <= 0.1, or >= 0.2."""
+def slopes(table: pd.DataFrame, regime: str, policy: str, small: bool) -> Estimate:
+    """Mean over data sets of the log-log slope for delta <= 0.1, or >= 0.2."""
     x, y = regret_curves(table, regime, policy)
     kept = x <= SMALL if small else x >= LARGE
     x, y = x[kept], y[:, kept]
     if len(y) < 2 or len(x) < 2 or not (y > 0.0).all():
-        return np.nan, -np.inf, np.inf
-    return stats.student(np.log(y) @ stats.slope_weights(x), level)
+        return stats.fixed(np.nan, -np.inf, np.inf)
+    return stats.mean(np.log(y) @ stats.slope_weights(x))
 
 
-def exponent(regime: str, band: tuple[float, float], small: bool = True) -> Callable[[Tables, float], Finding]:
+def exponent(regime: str, band: tuple[float, float], small: bool = True) -> Judge:
     """Judge: the interval of DPO's exponent in delta lies inside ``band``."""
 
     def judge(tables: Tables, level: float) -> Finding:
         table = tables["preference_regret"]
-        found = [("DPO", *slopes(table, regime, "dpo", small, level))]
-        outcome = inside(found, *band)
-        other = slopes(table, regime, "matched", small, level)
+        dpo, other = (slopes(table, regime, policy, small) for policy in ("dpo", "matched"))
+        found = inside([("DPO", dpo)], *band, level)
+        low, high = other.at(level)
         where = f"delta <= {SMALL}" if small else f"delta >= {LARGE}"
-        ((_, mean, low, high),) = found
-        note = f"{regime}, {where}: DPO {mean:.3f} [{low:.3f}, {high:.3f}], "
-        note += f"SGPO with eps = delta {other[0]:.3f} [{other[1]:.3f}, {other[2]:.3f}]"
-        return Finding(mean, sum(band) / 2, outcome, low, high, len(regret_curves(table, regime, "dpo")[1]), note)
+        note = f"{regime}, {where}: {found.detail}, "
+        note += f"SGPO with eps = delta {other.value:.3f} [{low:.3f}, {high:.3f}]"
+        return replace(found, detail=note)
 
     return judge
 
 
-def lower_regret(regime: str) -> Callable[[Tables, float], Finding]:
+def lower_regret(regime: str) -> Judge:
     """Judge: matched SGPO's sup-regret is below DPO's at every mismatch up to ``SMALL``.
 
     Ratio DPO/SGPO, geometric mean over data sets with its interval, against 1.
@@ -134,138 +154,79 @@ def lower_regret(regime: str) -> Callable[[Tables, float], Finding]:
     def judge(tables: Tables, level: float) -> Finding:
         table = tables["preference_regret"]
         (x, dpo), (_, matched) = (regret_curves(table, regime, policy) for policy in ("dpo", "matched"))
-        shown = np.flatnonzero(x <= SMALL)
-        found = []
-        for i in shown:
-            log_ratio = np.log(dpo[:, i] / matched[:, i])
-            mean, low, high = (float(np.exp(v)) for v in stats.student(log_ratio, level / len(shown)))
-            found.append((f"delta = {x[i]:g}: DPO/SGPO", mean, low, high))
-        return all_of(found, 1.0, "above")
+        found: list[Comparison] = [
+            (f"delta = {x[i]:g}: DPO/SGPO", stats.mean(np.log(dpo[:, i] / matched[:, i])).mapped(np.exp))
+            for i in np.flatnonzero(x <= SMALL)
+        ]
+        return all_of(found, 1.0, "above", level)
 
     return judge
 
 
-def paired(rows: pd.DataFrame, method: str) -> pd.Series:
-    """Accuracy after the last round of one method, by (seed, replication)."""
-    own = rows[rows["method"] == method]
-    own = own[own["round"] == own["round"].max()]
-    return own.set_index(PAIR)["accuracy"].sort_index()
-
-
-def better(method: str, rivals: tuple[str, ...], flip: float) -> Callable[[Tables, float], Finding]:
-    """Judge: ``method`` is more accurate after the last round than every rival at equal seed labels.
-
-    Paired differences over replications that share data and labels; flip is the share of flipped
-    seed labels.
-    """
-
-    def judge(tables: Tables, level: float) -> Finding:
-        rows = tables["preference_rounds"]
-        rows = rows[np.isclose(rows["flip"], flip)]
-        found = []
-        for rival in rivals:
-            gain = (paired(rows, method) - paired(rows, rival)).dropna()
-            if len(gain):
-                found.append((f"{method} - {rival}", *stats.student(gain, level / len(rivals))))
-        if len(found) < len(rivals):
-            return nothing("a rival has no run")
-        return all_of(found, 0.0, "above")
-
-    return judge
-
-
-def negligible(methods: tuple[str, ...], margin: float) -> Callable[[Tables, float], Finding]:
-    """S10's judge: each method's accuracy is within ``margin`` of its own eps = 0, at every share of flips.
-
-    Equivalence: PASS if every interval of the paired difference lies inside [-margin, margin], FAIL if one
-    lies outside.
-    """
-
-    def judge(tables: Tables, level: float) -> Finding:
-        rows = tables["preference_rounds"]
-        cells = [(m, flip, part) for flip, part in rows.groupby("flip") for m in methods]
-        found = []
-        for method, flip, part in cells:
-            gain = (paired(part, method) - paired(part, "self_L0")).dropna()
-            found.append((f"{method}, {flip:.0%} flips", *stats.student(gain, level / len(cells))))
-        if not found:
-            return nothing("no run to judge")
-        worst = max(found, key=lambda c: max(abs(c[2]), abs(c[3])))
-        text = "; ".join(f"{name} {mean:.2g} [{low:.2g}, {high:.2g}]" for name, mean, low, high in found)
-        return Finding(abs(worst[1]), margin, inside(found, -margin, margin), worst[2], worst[3], len(found), text)
-
-    return judge
-
-
-def buying(gate: str) -> Callable[[Tables, float], Finding]:
-    """S9's judge: DPO on labels bought through ``gate`` is more accurate than self-annotation at every budget.
-
-    After the last round, paired over replications, at the true labels that the gate really used (column
-    ``gain``, ``studies.preference_rounds``).
-    """
-
-    def judge(tables: Tables, level: float) -> Finding:
-        rows = tables["preference_labels"]
-        rows = rows[(rows["round"] == rows["round"].max()) & (rows["strategy"] == gate)]
-        cells = list(rows.groupby("budget"))
-        found = []
-        for budget, cell in cells:
-            used = f"{cell['labels'].mean():.0f} labels, budget {budget}"
-            found.append((used, *stats.student(cell["gain"], level / len(cells))))
-        return all_of(found, 0.0, "above")
-
-    return judge
-
-
-CERTIFICATES, REGRET, ROUNDS = ("preference_certificates",), ("preference_regret",), ("preference_rounds",)
+CERTIFICATES, REGRET = ("preference_certificates",), ("preference_regret",)
 DUALS = ("window_atoms", "ball_attack", "flip_attack", "flip_dual", "reweight_plan", "reweight_price")
 LEADERS = ("ball_leader", "flip_leader", "reweight_leader")
 READING = f"{C25}, reading chosen here"
-LEDGER_FIGURE, F12, F15, F16 = "f9_ledger", "f12_preference_regret", "f15_preference_rounds", "f16_preference_labels"
+LEDGER_FIGURE, F12 = "f9_ledger", "f12_preference_regret"
+
+
+def off(*checks: str) -> tuple[Control]:
+    """The planted fault of a certificate: a closed form that is off by 1e-5."""
+    wrong = edited(agrees(*checks), "preference_certificates", error=lambda t: t["error"] + 1e-5)
+    return (Control("closed form off by 1e-5", wrong),)
+
+
+def of_dpo(factor: Callable[[pd.DataFrame], Any]) -> dict[str, Callable[[pd.DataFrame], pd.Series]]:
+    """For ``ledger.edited``: DPO's sup-regret times a factor."""
+    return {"regret": lambda t: t["regret"].where(t["policy"] != "dpo", t["regret"] * factor(t))}
+
 
 CLAIMS = (
     Claim("S1a", "follower", "Program (9): closed form = linear program to 1e-6, K = 3, 6, 12", DERIVED, "certificate",
-          CERTIFICATES, LEDGER_FIGURE, agrees("program")),
+          CERTIFICATES, LEDGER_FIGURE, agrees("program"), off("program")),
     Claim("S1b", "follower", "The pairs moved do not depend on K: one set is optimal in (9) for every K", DERIVED,
-          "certificate", CERTIFICATES, LEDGER_FIGURE, agrees("moved")),
+          "certificate", CERTIFICATES, LEDGER_FIGURE, agrees("moved"), off("moved")),
     Claim("S2a", "margin line", "On an unrestricted margin line SGPO and DPO have the same maximiser, any eps", DERIVED,
-          "certificate", ("preference_line",), LEDGER_FIGURE, same_maximisers),
+          "certificate", ("preference_line",), LEDGER_FIGURE, same_maximisers,
+          (Control("a policy 1e-5 away", edited(same_maximisers, "preference_line",
+                                                policy_gap=lambda t: t["policy_gap"] + 1e-5)),)),
     Claim("S2b", "margin line", "DPO's regret at distance delta is >= delta - 2 eps, SGPO's <= 2 eps in its ball",
-          C25, "ordering", ("preference_contrast",), LEDGER_FIGURE, contrast, expected=REFUTED),
+          READING, "ordering", ("preference_contrast",), LEDGER_FIGURE, contrast,
+          (Control("regrets as the statement has them",
+                   edited(contrast, "preference_contrast", dpo=lambda t: t["delta"], sgpo=lambda t: t["eps"]),
+                   outcome=PASS),)),
     Claim("S3a", "duals", "Window, ball, flips, reweighting: explicit adversary = closed form = program", DERIVED,
-          "certificate", CERTIFICATES, "f13_preference_worst", agrees(*DUALS)),
+          "certificate", CERTIFICATES, "f13_preference_worst", agrees(*DUALS), off(*DUALS)),
     Claim("S3b", "duals", "The leaders against ball, flips and reweighting = cone programs to 1e-6", DERIVED,
-          "certificate", CERTIFICATES, LEDGER_FIGURE, agrees(*LEADERS)),
+          "certificate", CERTIFICATES, LEDGER_FIGURE, agrees(*LEADERS), off(*LEADERS)),
     Claim("S4a", "regret", "SGPO, delta <= eps: regret <= min(2 eps ||theta*||, log 2), every adversary found",
           f"{C25}, constants derived here", "upper", REGRET, F12, bound_r1,
-          "constants 2 ||theta*|| and log 2 (theorem R1)"),
+          (Control(JUST_BELOW, partial(bound_r1, change=tightened)),), "constants 2 ||theta*|| and log 2 (theorem R1)"),
     Claim("S4b", "regret", "Any delta: regret <= (delta + eps) ||theta*|| + (delta - eps) ||theta_eps||, DPO included",
-          DERIVED, "upper", REGRET, F12, bound_r2, "constants of theorem R2"),
+          DERIVED, "upper", REGRET, F12, bound_r2, (Control(JUST_BELOW, partial(bound_r2, change=tightened)),),
+          "constants of theorem R2"),
     Claim("S4c", "regret", "SGPO's sup-regret is below DPO's, delta <= 0.1, regular data (eps = delta)",
-          READING, "ordering", REGRET, F12, lower_regret("regular"), expected=REFUTED),
+          READING, "ordering", REGRET, F12, lower_regret("regular"),
+          (Control("DPO's regret times 100", edited(lower_regret("regular"), "preference_regret",
+                                                    **of_dpo(lambda t: 100.0)), outcome=PASS),)),
     Claim("S4d", "regret", "SGPO's sup-regret is below DPO's, delta <= 0.1, nearly separable data (eps = delta)",
-          READING, "ordering", REGRET, F12, lower_regret("near_separable")),
+          READING, "ordering", REGRET, F12, lower_regret("near_separable"),
+          (Control("DPO's regret divided by 100", edited(lower_regret("near_separable"), "preference_regret",
+                                                         **of_dpo(lambda t: 0.01))),
+           Control("DPO's regret times 100", edited(lower_regret("near_separable"), "preference_regret",
+                                                    **of_dpo(lambda t: 100.0)), outcome=PASS))),
     Claim("S5a", "rate in delta", "DPO's sup-regret grows linearly, regular data, small delta: exponent in [0.8, 1.2]",
-          C25, "exponent", REGRET, F12, exponent("regular", LINEAR), expected=REFUTED),
+          READING, "exponent", REGRET, F12, exponent("regular", LINEAR),
+          (Control("regret = delta", edited(exponent("regular", LINEAR), "preference_regret",
+                                            regret=lambda t: t["delta"]), outcome=PASS),)),
     Claim("S5b", "rate in delta", "On nearly separable data DPO's exponent for small delta lies in [0.8, 1.2]", DERIVED,
-          "exponent", REGRET, F12, exponent("near_separable", LINEAR)),
+          "exponent", REGRET, F12, exponent("near_separable", LINEAR),
+          (Control("regret times delta", edited(exponent("near_separable", LINEAR), "preference_regret",
+                                                **of_dpo(lambda t: t["delta"]))),)),
     Claim("S5c", "rate in delta", "On regular data DPO's exponent for small delta lies in [1.8, 2.2]", DERIVED,
-          "exponent", REGRET, F12, exponent("regular", QUADRATIC)),
-    *(
-        Claim(f"{group}{letter}", part, f"SSAPO ({leader}) beats its eps = 0, DPO, SPA, rDPO, Dr. DPO{where}",
-              f"{C25}, rivals chosen here", "ordering", ROUNDS, F15, better(leader, RIVALS, flip))
-        for group, part, where, flip in (
-            ("S6", "rounds", " at equal seed labels", 0.0), ("S7", "label noise", ", 25 % of them flipped", FLIPPED),
-        )
-        for letter, leader in zip("abcd", ("L1", "L2", "L3", "feature"), strict=True)
-    ),
+          "exponent", REGRET, F12, exponent("regular", QUADRATIC),
+          (Control("regret times delta", edited(exponent("regular", QUADRATIC), "preference_regret",
+                                                **of_dpo(lambda t: t["delta"]))),)),
     Claim("S8", "control", "Algorithm 1 read literally: weights sum_k s_ik = 1, its policy is plain DPO's", DERIVED,
-          "certificate", CERTIFICATES, LEDGER_FIGURE, agrees("weights", "literal")),
-    *(
-        Claim(f"S9{letter}", "labels", f"At equal true labels buying through {gate} beats self-annotation, all budgets",
-              DERIVED, "ordering", ("preference_labels",), F16, buying(gate))
-        for letter, gate in zip("abcd", ("llf_paced", "llf_quantile", "margin", "random"), strict=True)
-    ),
-    Claim("S10", "rounds", "In the linear loop the follower (L1, L3) changes accuracy by less than 0.005", DERIVED,
-          "ordering", ROUNDS, F15, negligible(("L1", "L3"), 0.005)),
+          "certificate", CERTIFICATES, LEDGER_FIGURE, agrees("weights", "literal"), off("weights", "literal")),
 )  # fmt: skip

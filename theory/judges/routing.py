@@ -6,7 +6,7 @@ import numpy as np
 import pandas as pd
 from numpy.typing import ArrayLike
 
-from theory.ledger import CLASSICAL, Claim, Finding, Tables, compared, within
+from theory.ledger import CLASSICAL, Claim, Control, Finding, Tables, compared, edited, within
 from theory.routing import general_bound, linear_bound
 
 
@@ -29,9 +29,14 @@ def linear_latencies(tables: Tables, level: float) -> Finding:
     return guarantee(tables["routing"].query("kind == 'linear'"), linear_bound, "linear latencies")
 
 
+def worse(judge: Callable[[Tables, float], Finding]) -> tuple[Control]:
+    """The planted fault: every ratio 1 % larger, where the worst one lies on the bound."""
+    return (Control("ratio 1 % larger", edited(judge, "routing", ratio=lambda t: 1.01 * t["ratio"])),)
+
+
 CLAIMS = (
     Claim("L1", "routing", "LLF routing of a fraction beta: total latency <= OPT/beta for any latencies", CLASSICAL,
-          "upper", ("routing",), "f10_routing", any_latencies),
+          "upper", ("routing",), "f10_routing", any_latencies, worse(any_latencies)),
     Claim("L2", "routing", "LLF routing, linear latencies: total latency <= 4/(3 + beta) OPT", CLASSICAL, "upper",
-          ("routing",), "f10_routing", linear_latencies),
+          ("routing",), "f10_routing", linear_latencies, worse(linear_latencies)),
 )  # fmt: skip

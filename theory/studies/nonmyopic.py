@@ -163,6 +163,15 @@ def study(player: Play) -> Study:
     return Study("nonmyopic", cells, functools.partial(play, player), 1.0)
 
 
+def slopes(table: pd.DataFrame, follower: str) -> list[tuple[str, stats.Estimate]]:
+    """Exponents in d of one follower's regret, (label, estimate) for each end that the fits may start from."""
+    found = []
+    for least in (d for d in RANGES if (table["d"] == d).any()):
+        x, y = stats.curves(table[(table["d"] >= least) & (table["follower"] == follower)], "d")
+        found.append((f"{follower}, d = {least}..{x.max():.0f}", stats.slope(x, y)))
+    return found
+
+
 def fits(table: pd.DataFrame, level: float = LEVEL) -> pd.DataFrame:
     """Exponents in d with intervals: series (ball, patient, their paired difference, ceiling), from (least d)."""
     rows = []
@@ -170,15 +179,13 @@ def fits(table: pd.DataFrame, level: float = LEVEL) -> pd.DataFrame:
         kept = table[table["d"] >= least]
         x, ball = stats.curves(kept[kept["follower"] == "ball"], "d")
         planned = stats.curves(kept[kept["follower"] == "patient"], "d")[1]
-        top = kept.groupby("d")["ceiling"].first().to_numpy()[None, :]
+        top = kept.groupby("d")["ceiling"].first().to_numpy()
         weights = stats.slope_weights(x)
-
-        def gain(pick: np.ndarray, ball=ball, planned=planned, weights=weights) -> float:
-            return float(weights @ np.log(planned[pick].mean(axis=0) / ball[pick].mean(axis=0)))
-
-        found = [("ball", stats.slope(x, ball, level)), ("patient", stats.slope(x, planned, level))]
-        found.append(("patient - ball", stats.bootstrap(gain, len(ball), level)))
-        exact = float(weights @ np.log(top[0]))
-        found.append(("ceiling", (exact, exact, exact)))
-        rows += [(name, least, int(x.max()), *values) for name, values in found]
+        gain = stats.log_combination(np.concatenate([weights, -weights]), np.concatenate([planned, ball], axis=1))
+        exact = float(weights @ np.log(top))
+        found = {
+            "ball": stats.slope(x, ball), "patient": stats.slope(x, planned), "patient - ball": gain,
+            "ceiling": stats.fixed(exact, exact, exact),
+        }  # fmt: skip
+        rows += [(name, least, int(x.max()), e.value, *e.at(level)) for name, e in found.items()]
     return pd.DataFrame(rows, columns=["series", "from", "to", "estimate", "low", "high"])
