@@ -59,13 +59,14 @@ def measure(tier: str, out: Path, only: tuple[str, ...]) -> tuple[list[tuple[str
 
     made = plan.make(tier, only)
     start = time.process_time()
-    played = pipeline.simulate(made, out, backend.Where(jobs=1))
+    place = backend.Where(jobs=1)
+    played = pipeline.simulate(made, out, place)
     stages = [("simulate" if name in made.sweeps else "study", name, s) for name, s in played.seconds.items()]
     fresh = sum(s for stage, _, s in stages if stage == "simulate")
     whole = time.process_time() - start
     rest = max(whole - fresh, 0.0) if fresh < whole else whole
     stages.append(("around simulation", "reading, writing, tables", rest))
-    results, seconds, top = profiled(lambda: pipeline.verify(made, played))
+    results, seconds, top = profiled(lambda: pipeline.verify(made, played, place))
     stages.append(("verify", NAMED["verify"], seconds))
     stages += [("figures", name, s) for name, s in figures(made, results)]
     _, seconds, told = profiled(lambda: report.write(made, results.tables, results.seconds, out))

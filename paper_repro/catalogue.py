@@ -48,7 +48,7 @@ DERIVED: dict[str, Derived] = {
     "overlay_horizon": Derived(("horizon",), lambda t: overlay.horizon(t["horizon"])),
     "overlay_hard": Derived(("hard",), lambda t: overlay.hard(t["hard"])),
     "constants": Derived(("hard",), lambda t: theory_studies.constants_table(t["hard"])),
-    "exponents": Derived(("horizon", "hard"), lambda t: rate.exponents(t, claims.LEVEL)),
+    "exponents": Derived(("horizon", "envelope"), lambda t: rate.exponents(t, claims.LEVEL)),
     "nonmyopic_fits": Derived(("nonmyopic",), lambda t: nonmyopic.fits(t["nonmyopic"])),
     "savings": Derived(("efficiency",), lambda t: labels.savings(t, claims.LEVEL)),
     "tightness": Derived(
@@ -75,6 +75,11 @@ def closure(names: Iterable[str]) -> set[str]:
 def sources(family: str) -> set[str]:
     """The sweeps and studies that a figure needs, those behind its derived tables included."""
     return {n for n in closure(FAMILIES[family].needs) if n in sweeps.SWEEPS or n in STUDIES}
+
+
+def shipped() -> Tables:
+    """The committed tables, which every claim may read."""
+    return {name: DERIVED[name].make({}) for name in reference.SHIPPED}
 
 
 def derive(tables: Tables) -> Tables:

@@ -24,12 +24,12 @@ from theory.studies.study import Study
 _ALONE = threading.Lock()  # a worker with several threads plays one cell at a time
 
 
-def jobs(study: Study, tier: Tier) -> list[Job]:
-    """The cells of a study in their order, each under the study's name and a digest of its arguments."""
+def jobs(study: Study, tier: Tier, look: int = 0) -> list[Job]:
+    """The cells that a look plays, in their order, each under the study's name and a digest of its arguments."""
     listed = []
-    for i, cell in enumerate(study.cells(tier)):
+    for i, cell in enumerate(study.more(tier, look) if look else study.cells(tier)):
         digest = hashlib.sha256(json.dumps([study.name, cell], sort_keys=True).encode()).hexdigest()[:32]
-        names = study.name, f"{study.name}/{i}", f"{study.name}-{digest}"
+        names = study.name, f"{study.name}/{i}" + f"-{look}" * (look > 0), f"{study.name}-{digest}"
         listed.append(Job(CELLS, *names, study.seconds, (study, cell), {"cell": cell}))
     return listed
 

@@ -74,7 +74,9 @@ def _print_verdicts(frame) -> int:  # type: ignore[no-untyped-def]
 
     for row in frame.itertuples():
         ratio = f"{row.tightness:.3g}" if row.tightness == row.tightness else "-"
+        share = f", says something in {row.useful:.0%}" * (row.useful < 0.5)
         print(f"{row.id:<5} {row.verdict:<13} measured/bound {ratio:<9} {row.statement} [{row.origin}]")
+        print(f"      n {row.n}, looks {row.looks}, level {row.level:.1e}{share}; planted: {row.control}")
         if row.verdict in ("FAIL", "REFUTED"):
             print(f"      {row.detail}")
     return exit_code(frame)
@@ -86,7 +88,8 @@ def _judged(tier: str, only: list[str] | None, seeds: int | None, out: Path | No
     from paper_repro.backend import Where
 
     planned, folder = _prepare(tier, only, seeds, out)
-    return planned, pipeline.verify(planned, pipeline.simulate(planned, folder, Where(jobs)))
+    place = Where(jobs)
+    return planned, pipeline.verify(planned, pipeline.simulate(planned, folder, place), place)
 
 
 @command()

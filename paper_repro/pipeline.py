@@ -9,10 +9,11 @@ from typing import Any
 import pandas as pd
 
 from paper_repro import backend, catalogue, drawing, jobs, provenance, report
-from paper_repro.plan import Plan
+from paper_repro.plan import Plan, jobs_of
 from sim.files import write_atomic
 from sim.version import CODE
 from theory import claims
+from theory.ledger import INCONCLUSIVE
 
 
 @dataclass(frozen=True)
@@ -25,14 +26,20 @@ class Results:
 
 
 def simulate(plan: Plan, out: Path, place: backend.Where) -> Results:
-    """Play the plan's jobs and write its tables; the order of rows is the plan's, wherever they are played."""
-    results = collect(plan.jobs, out, place)
-    tables, seconds = {}, {}
-    for name, parts in jobs.by_table(plan.jobs).items():
-        tables[name] = parts[0].kind.join([(job, results[job.key][0]) for job in parts])
-        seconds[name] = sum(results[job.key][1] for job in parts)
-        keep(tables[name], out / "tables" / f"{name}.parquet")
-    return Results(tables, seconds, out)
+    """Play the plan's first look and write its tables; the order of rows is the plan's, wherever they are played."""
+    return extended(Results({}, {}, out), plan.jobs, place)
+
+
+def extended(results: Results, chosen: Sequence[jobs.Job], place: backend.Where) -> Results:
+    """The results with the rows that the jobs play, each table's below those it has; its tables are written."""
+    played = collect(chosen, results.out, place)
+    tables, seconds = dict(results.tables), dict(results.seconds)
+    for name, parts in jobs.by_table(chosen).items():
+        rows = parts[0].kind.join([(job, played[job.key][0]) for job in parts])
+        tables[name] = pd.concat([tables[name], rows], ignore_index=True) if name in tables else rows
+        seconds[name] = seconds.get(name, 0.0) + sum(played[job.key][1] for job in parts)
+        keep(tables[name], results.out / "tables" / f"{name}.parquet")
+    return Results(tables, seconds, results.out)
 
 
 def prefill(plan: Plan, out: Path, place: backend.Where, shard: jobs.Shard) -> str:
@@ -59,11 +66,37 @@ def keep(frame: pd.DataFrame, path: Path) -> None:
     write_atomic(path, frame.to_parquet(index=False, compression="zstd"))
 
 
-def verify(plan: Plan, results: Results) -> Results:
-    """Add the derived tables and the verdict table."""
-    tables = dict(results.tables) | catalogue.derive(results.tables)
+def decide(plan: Plan, results: Results, place: backend.Where) -> tuple[Results, pd.DataFrame]:
+    """Judge the plan's claims, and play more replications for those that stay INCONCLUSIVE, up to the tier's looks.
+
+    A claim that is decided keeps its verdict.  Whether there is another look depends on the data alone, and a
+    claim is judged on the same replications whatever else was asked for: its tables have grown at every look
+    that it has seen.
+    """
+    rows: dict[str, pd.DataFrame] = {}
+    undecided = plan.claims
+    for look in range(plan.tier.looks):
+        given = results.tables | catalogue.shipped()
+        judged = claims.verify(given, undecided, look)
+        rows |= {str(row["id"].iloc[0]): row for _, row in judged.groupby("id")}
+        undecided = tuple(judged.loc[judged["verdict"] == INCONCLUSIVE, "id"])
+        wanted = {name for claim in claims.LEDGER if claim.id in undecided for name in claim.tables}
+        more = jobs_of(wanted, plan.tier, look + 1) if look + 1 < plan.tier.looks else ()
+        grown = {job.table for job in more}
+        undecided = tuple(c.id for c in claims.LEDGER if c.id in undecided and grown & set(c.tables))
+        if not undecided:
+            break
+        print(f"look {look + 2}: {len(undecided)} claims are open ({', '.join(undecided)})", flush=True)
+        results = extended(results, more, place)
+    return results, pd.concat([rows[name] for name in plan.claims], ignore_index=True)
+
+
+def verify(plan: Plan, results: Results, place: backend.Where) -> Results:
+    """Add the verdict table, with the replications that it needed, and the derived tables."""
+    verdicts = {}
     if plan.claims:
-        tables["verdicts"] = claims.verify(tables, plan.claims)
+        results, verdicts["verdicts"] = decide(plan, results, place)
+    tables = dict(results.tables) | catalogue.derive(results.tables) | verdicts
     for name in tables.keys() - results.tables.keys():
         keep(tables[name], results.out / "tables" / f"{name}{plan.label if name == 'verdicts' else ''}.parquet")
     note = dict(provenance.collect(), tier=plan.tier.name, seed_sets=plan.tier.sets, seconds=results.seconds)
@@ -78,6 +111,6 @@ def draw(plan: Plan, results: Results) -> list[Path]:
 
 def run(plan: Plan, out: Path, place: backend.Where) -> tuple[Results, Path]:
     """The whole pipeline; returns the results and the path of the HTML report."""
-    results = verify(plan, simulate(plan, out, place))
+    results = verify(plan, simulate(plan, out, place), place)
     draw(plan, results)
     return results, report.write(plan, results.tables, results.seconds, out)

@@ -1,6 +1,7 @@
 """Tier and selection -> what is played, judged and drawn."""
 
 import dataclasses
+from collections.abc import Collection
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -50,12 +51,12 @@ def select(only: tuple[str, ...]) -> tuple[tuple[str, ...], set[str], tuple[str,
         return tuple(ids), {*sweeps.SWEEPS, *STUDIES}, tuple(FAMILIES)
     claims = tuple(c.id for c in chosen(only))
     drawn = tuple(f for f in FAMILIES if f in only)
-    wanted = closure(s for c in LEDGER if c.id in claims for s in c.needs) | set(only)
+    wanted = closure(s for c in LEDGER if c.id in claims for s in c.tables) | set(only)
     for family in drawn:
         wanted |= sources(family)
         if "verdicts" in FAMILIES[family].needs:
             claims = tuple(ids)
-            wanted |= closure(s for c in LEDGER for s in c.needs)
+            wanted |= closure(s for c in LEDGER for s in c.tables)
     return claims, wanted, drawn
 
 
@@ -63,13 +64,25 @@ def make(tier_name: str, only: tuple[str, ...] = (), sets: int | None = None) ->
     """Build the plan of a command; ValueError names an unknown tier or id and the nearest."""
     tier = tier_of(tier_name, sets)
     claims, wanted, drawn = select(only)
-    played = [job for name in sweeps.SWEEPS if name in wanted for job in runs.jobs(name, tier)]
-    played += [job for name, study in STUDIES.items() if name in wanted for job in cells.jobs(study, tier)]
-    return Plan(tier, tuple(played), claims, drawn, "".join(f"-{name}" for name in only))
+    return Plan(tier, jobs_of(wanted, tier), claims, drawn, "".join(f"-{name}" for name in only))
+
+
+def jobs_of(wanted: Collection[str], tier: tiers.Tier, look: int = 0) -> tuple[Job, ...]:
+    """What a look at the named sweeps and studies plays: look 0 the tier's replications, later ones as many again.
+
+    A sweep of one replication is there to be looked at and does not grow; a study may not grow either.
+    """
+    grown = [name for name in sweeps.SWEEPS if name in wanted and (look == 0 or name not in sweeps.SINGLE)]
+    played = [job for name in grown for job in runs.jobs(name, tier, look)]
+    studied = [study for name, study in STUDIES.items() if name in wanted]
+    return (*played, *(job for study in studied for job in cells.jobs(study, tier, look)))
 
 
 def describe(plan: Plan, out: Path, place: Where) -> list[str]:
-    """What a plan would play and what of it is cached, a line a table; claims, figures, and the time at a place."""
+    """What a plan's first look would play and what of it is cached, a line a table; claims, figures, and the time.
+
+    How many looks follow depends on what they show; only claims that are still open cost more.
+    """
     lines, total = [], 0.0
     for name, jobs in by_table(plan.jobs).items():
         missing = [job.seconds for job in jobs if not job.kept(out).finished()]
@@ -79,4 +92,5 @@ def describe(plan: Plan, out: Path, place: Where) -> list[str]:
     lines.append(f"claims: {' '.join(plan.claims) or 'none'}")
     lines.append(f"figures: {' '.join(plan.figures) or 'none'}")
     cores = place.jobs if place.scheduler is None else 1
-    return [*lines, f"about {total / cores / 60:.1f} minutes on {place.text}; output in {out}"]
+    more = f", then up to {plan.tier.looks - 1} looks more for claims that stay open" * (plan.tier.looks > 1)
+    return [*lines, f"about {total / cores / 60:.1f} minutes on {place.text}{more}; output in {out}"]

@@ -55,6 +55,7 @@ class FollowerSpec(Spec):
     price, turn, haste, period  shape patient (``sim.rules.planners``)
     path  the .npy (T', d) of a schedule, replayed cyclically, or the file of a ``plugin`` (``sim.plugins``)
     exact  the evader solves its cone program, for gates that look at the width alone
+    gap  size of theta*'s coordinates on the hard instance; 0 means theorem 4's Delta, which falls with the budget
     """
 
     kind: Annotated[str, one_of("follower", followers.KINDS)] = "iid"
@@ -66,6 +67,7 @@ class FollowerSpec(Spec):
     period: Count = 1
     path: str = ""
     exact: bool = False
+    gap: NonNegative = 0.0
 
     @model_validator(mode="after")
     def _consistent(self) -> "FollowerSpec":
@@ -78,6 +80,8 @@ class FollowerSpec(Spec):
                 "and no other, need a path"
             )
         _check_plugin(self.kind, self.path, plugins.FOLLOWER)
+        if self.gap and self.kind != "hard_instance":
+            raise ValueError(f"gap = {self.gap:g} with follower {self.kind!r}: only the hard instance has a gap")
         if self.exact and self.kind != "evader":
             raise ValueError(f"exact = True with follower {self.kind!r}: only the evader has an exact version")
         return self
@@ -241,8 +245,8 @@ class RunSpec(Spec):
             )
         if self.follower.kind == "hard_instance" and self.hard_delta * math.sqrt(self.stream.d) > self.learner.S:
             raise ValueError(
-                f"B = {self.budget} < sigma^2 d^2 / (4 S^2 L^2): the hard instance would need ||theta*|| > S; "
-                "buy more labels or take a smaller d"
+                f"B = {self.budget} < sigma^2 d^2 / (4 S^2 L^2), or gap sqrt(d) > S: the hard instance would need "
+                "||theta*|| > S; buy more labels, or take a smaller d or gap"
             )
         return self
 
@@ -266,8 +270,8 @@ class RunSpec(Spec):
 
     @property
     def hard_delta(self) -> float:
-        """Delta = sigma sqrt(d/B) / (2 L), the coordinate size of theorem 4's instance."""
-        return self.learner.sigma * math.sqrt(self.stream.d / self.budget) / (2.0 * self.learner.L)
+        """Size of theta*'s coordinates on the hard instance: the gap given, or Delta = sigma sqrt(d/B) / (2 L)."""
+        return self.follower.gap or self.learner.sigma * math.sqrt(self.stream.d / self.budget) / (2.0 * self.learner.L)
 
     def key(self) -> str:
         """Digest (32 hex digits) of the spec and, if it replays files, of their bytes."""

@@ -37,6 +37,7 @@ SCHEMA: dict[str, tuple[str, str, str]] = {
     "d": ("int64", "", "feature dimension"),
     "N": ("int64", "", "pool size or classes"),
     "M": ("int64", "", "alternatives shown"),
+    "gap": ("float64", "", "size of theta*'s coordinates on the hard instance (0 elsewhere)"),
     "B": ("int64", "labels", "budget"),
     "beta": ("float64", "labels/round", "budget ratio B/T"),
     "sigma": ("float64", "reward", "noise scale"),
@@ -93,8 +94,9 @@ def constants(run: str, result: RunLog) -> dict[str, Any]:
         run=run, key=spec.key(), seed=spec.seed, context=spec.stream.context, follower=spec.follower.kind,
         leader=k.leader, feedback=k.feedback, gate=gate_name(spec.gate), latency_mode=spec.gate.latency_used,
         cap=spec.gate.cap, radius_mode=k.radius_mode, radius_c=k.radius_c, control=k.control,
-        relabel_from=spec.relabel_from, T=g.T, d=g.d, N=g.N, M=g.M, B=g.B, beta=g.B / g.T, sigma=k.sigma, lam=k.lam,
-        S=k.S, L=k.L, delta=k.delta,
+        relabel_from=spec.relabel_from, T=g.T, d=g.d, N=g.N, M=g.M,
+        gap=spec.hard_delta if spec.follower.kind == "hard_instance" else 0.0, B=g.B, beta=g.B / g.T, sigma=k.sigma,
+        lam=k.lam, S=k.S, L=k.L, delta=k.delta,
     )  # fmt: skip
 
 

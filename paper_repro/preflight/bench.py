@@ -20,6 +20,7 @@ from sim.rules import codes
 from sim.runlog import RunLog
 from sim.sources import PluginError
 from sim.spec import FollowerSpec, GateSpec, LearnerSpec, RecordSpec, RunSpec, StreamSpec
+from sim.sweeps import PLANNERS
 from theory.studies import nonmyopic
 
 FINAL, EVERY = RecordSpec(mode="final"), RecordSpec(mode="every")
@@ -58,7 +59,7 @@ def arena(follower: str | FollowerSpec, context: str, d: int = 8) -> dict[str, A
 
 def built_in(follower: str, d: int) -> FollowerSpec:
     """A built-in follower; the patient one with the schedule that ``theory.studies.nonmyopic`` has for d."""
-    known = follower == "patient" and d in nonmyopic.FOUND
+    known = follower == "patient" and d in PLANNERS
     return nonmyopic.follower_of(follower, d) if known else FollowerSpec(kind=follower)
 
 

@@ -29,7 +29,7 @@ def specs_of(seed: int) -> list[RunSpec]:
 
     The held-out share shrinks to one row: it decides nothing, and testing every round costs most.
     """
-    specs = [s for s in sweeps.digits(replace(TIERS["smoke"], sets=seed + 1)) if s.seed == seed]
+    specs = [s for s in sweeps.SWEEPS["digits"](replace(TIERS["smoke"], sets=seed + 1)) if s.seed == seed]
     record, share = RecordSpec(mode="every"), dict(test_fraction=1e-6)
     return [
         s.model_copy(update=dict(record=record, replications=1, stream=s.stream.model_copy(update=share)))

@@ -20,7 +20,7 @@ pays for them once.  The square-loss form of the argument is classical (Vovk 200
 Warmuth 2001); the regret bound is derived here.  Equality asks for the same regret in every round,
 which a myopic follower misses (it takes about sqrt(d/t)); what planning can win is a constant.
 
-``search`` looks for the ``patient`` follower that wins most, ``FOUND`` is what it found on seed
+``search`` looks for the ``patient`` follower that wins most, ``sim.sweeps.PLANNERS`` is what it found on seed
 SEARCH_SEED, ``play`` measures it on other seeds beside ``ball``.  Nothing is simulated here.
 """
 
@@ -34,6 +34,7 @@ import pandas as pd
 from scipy.optimize import Bounds, differential_evolution
 
 from sim.spec import FollowerSpec, LearnerSpec, RecordSpec, RunSpec, StreamSpec
+from sim.sweeps import PLANNERS, planner
 from sim.table import final
 from sim.tiers import Tier
 from theory import bounds, stats
@@ -44,13 +45,6 @@ Play = Callable[[RunSpec], pd.DataFrame]
 SEARCH_SEED, SEARCH_T, SEARCH_REPLICATIONS = 1000, 2048, 6  # no study has so many seed sets
 BOX = ((-1.0, 1.0), (0.0, 1.0), (0.0, 4.0), (0.0, 8.0))  # price, turn, haste, log2 period
 POPULATION = 6  # per parameter
-FOUND: dict[int, dict[str, float]] = {  # by dimension, ``search(paper_repro.falsify.play, d)``
-    2: dict(price=-0.5, turn=0.67, haste=2.47, period=123),
-    4: dict(price=0.08, turn=0.9, haste=0.38, period=42),
-    8: dict(price=-0.17, turn=0.95, haste=0.59, period=81),
-    16: dict(price=0.1, turn=0.84, haste=0.27, period=26),
-    32: dict(price=0.23, turn=0.77, haste=0.19, period=7),
-}
 DIMS = {"smoke": (4, 8, 16), "standard": (2, 4, 8, 16, 32), "paper": (2, 4, 8, 16, 32)}
 SIZES = {"smoke": (2048, 16), "standard": (8192, 24), "paper": (32768, 32)}  # T, replications in a seed set
 RANGES = (2, 4)  # the fits start at these d: in the plane no direction is left to prepare a harvest
@@ -74,7 +68,7 @@ def ceiling(T: Any, d: Any, lam: float = 1.0, sigma: float = 1.0, S: float = 1.0
     return np.sqrt((np.asarray(T) + 2.0 * info) * (lam * S * S + sigma * sigma * info))
 
 
-def planner(u: np.ndarray) -> FollowerSpec:
+def shaped(u: np.ndarray) -> FollowerSpec:
     """The patient follower at (price, turn, haste, log2 period), two digits each."""
     price, turn, haste, octaves = (float(x) for x in np.clip(u, *np.transpose(BOX)))
     shape = dict(price=round(price, 2), turn=round(turn, 2), haste=round(haste, 2), period=round(2.0**octaves))
@@ -97,12 +91,12 @@ def search(play: Play, d: int, generations: int = 12, T: int = SEARCH_T, seed: i
     """
 
     def loss(u: np.ndarray) -> float:
-        return -float(final(play(run(planner(u), d, T, SEARCH_SEED, SEARCH_REPLICATIONS)))["regret"].mean())
+        return -float(final(play(run(shaped(u), d, T, SEARCH_SEED, SEARCH_REPLICATIONS)))["regret"].mean())
 
     rng = np.random.default_rng(seed)
     box = Bounds(*np.transpose(BOX))
     best = differential_evolution(loss, box, popsize=POPULATION, maxiter=generations, polish=False, tol=0.0, rng=rng)
-    return planner(best.x), -float(best.fun)
+    return shaped(best.x), -float(best.fun)
 
 
 def committed(play: Play, d: int, length: int, folder: Path, generations: int = 12, T: int = 512) -> tuple[Path, float]:
@@ -130,12 +124,9 @@ def follower_of(name: str, d: int) -> FollowerSpec:
     """``ball``, or ``patient`` with the parameters found at d; ValueError for others."""
     if name == "ball":
         return FollowerSpec(kind="ball")
-    if name != "patient" or d not in FOUND:
-        raise ValueError(f"follower {name!r} at d = {d}: give 'ball', or 'patient' at d in {sorted(FOUND)}")
-    shape = FOUND[d]
-    return FollowerSpec(
-        kind="patient", price=shape["price"], turn=shape["turn"], haste=shape["haste"], period=int(shape["period"])
-    )
+    if name != "patient" or d not in PLANNERS:
+        raise ValueError(f"follower {name!r} at d = {d}: give 'ball', or 'patient' at d in {sorted(PLANNERS)}")
+    return planner(d)
 
 
 def cells(tier: Tier) -> tuple[dict[str, Any], ...]:
