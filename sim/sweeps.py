@@ -21,6 +21,7 @@ BETAS = (0.01, 0.03, 0.1, 0.3, 1.0)
 POOL_BETAS = (0.01, 0.02, 0.05, 0.1, 0.2)
 STATED_BETAS = (0.005, 0.02, 0.1, 0.3, 1.0)
 DIGIT_BETAS = (0.02, 0.05, 0.1, 0.2, 0.5)
+PATIENT = FollowerSpec(kind="patient", price=0.5)  # half of what a vector costs it is what it teaches
 ARENAS = (
     ("iid", "isotropic"),
     ("hard_negative", "zipf"),
@@ -31,12 +32,13 @@ ARENAS = (
 )
 
 
-def arena(follower: str, context: str, d: int, **stream: Any) -> dict[str, Any]:
-    """The stream and the follower of a configuration, as keyword arguments of ``RunSpec``.
+def arena(follower: str | FollowerSpec, context: str, d: int, **stream: Any) -> dict[str, Any]:
+    """The stream and the follower (or its kind) of a configuration, as keyword arguments of ``RunSpec``.
 
     d       feature dimension;  stream  further fields of ``StreamSpec``
     """
-    return dict(stream=StreamSpec(context=context, d=d, **stream), follower=FollowerSpec(kind=follower))
+    played = FollowerSpec(kind=follower) if isinstance(follower, str) else follower
+    return dict(stream=StreamSpec(context=context, d=d, **stream), follower=played)
 
 
 def _per_set(tier: Tier, make) -> tuple[RunSpec, ...]:
@@ -176,9 +178,11 @@ def efficiency(tier: Tier) -> tuple[RunSpec, ...]:
 
 def followers(tier: Tier) -> tuple[RunSpec, ...]:
     """Every gate that has a budget against every follower; ``random`` also at half the budget."""
-    pairs = [(f, "isotropic") for f in POOL] + [("ball", "free"), ("evader", "free")]
+    pairs: list[tuple[str | FollowerSpec, str]] = [(f, "isotropic") for f in POOL]
+    pairs += [("ball", "free"), ("evader", "free")]
     cells = [(f, c, 0.1, g) for (f, c), g in product(pairs, BUYERS)]
     cells += [(f, c, 0.05, GateSpec(kind="random")) for f, c in pairs]
+    cells += [(f, "free", 0.1, g) for f in ("bait", PATIENT) for g in BUYERS]
     return _per_set(
         tier,
         lambda seed: [
