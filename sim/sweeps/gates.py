@@ -6,8 +6,8 @@ from typing import Any
 import numpy as np
 
 from sim.rules.followers import POOL
-from sim.spec import GateSpec, LearnerSpec, RecordSpec, RunSpec
-from sim.sweeps.parts import ALL_GATES, ARENAS, BUYERS, FINAL, arena, per_set
+from sim.spec import FollowerSpec, GateSpec, LearnerSpec, RecordSpec, RunSpec
+from sim.sweeps.parts import ALL_GATES, ARENAS, BUYERS, FINAL, PATIENT, arena, per_set
 from sim.tiers import Tier
 
 POOL_BETAS = (0.01, 0.02, 0.05, 0.1, 0.2)
@@ -85,9 +85,11 @@ def efficiency(tier: Tier) -> tuple[RunSpec, ...]:
 
 def followers(tier: Tier) -> tuple[RunSpec, ...]:
     """Every gate that has a budget against every follower; ``random`` also at half the budget."""
-    pairs = [(f, "isotropic") for f in POOL] + [("ball", "free"), ("evader", "free")]
+    pairs: list[tuple[str | FollowerSpec, str]] = [(f, "isotropic") for f in POOL]
+    pairs += [("ball", "free"), ("evader", "free")]
     cells = [(f, c, 0.1, g) for (f, c), g in product(pairs, BUYERS)]
     cells += [(f, c, 0.05, GateSpec(kind="random")) for f, c in pairs]
+    cells += [(f, "free", 0.1, g) for f in ("bait", PATIENT) for g in BUYERS]
     return per_set(
         tier,
         lambda seed: [

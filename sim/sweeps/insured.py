@@ -7,9 +7,8 @@ from sim.sweeps.parts import FINAL, arena, per_set, planner
 from sim.tiers import Tier
 
 COIN = GateSpec(kind="random")
-INSURED = (COIN, GateSpec(kind="llf_split", purse="random")) + tuple(
-    GateSpec(kind=kind, coin_share=0.5) for kind in ("llf_fixed", "llf_paced", "llf_self_paced")
-)
+HALVES = tuple(GateSpec(kind=kind, coin_share=0.5) for kind in ("llf_fixed", "llf_paced", "llf_self_paced"))
+INSURED = (COIN, GateSpec(kind="llf_split", purse="random"), *HALVES)
 BAITED = (GateSpec(kind="llf_fixed"), GateSpec(kind="llf_paced"), *INSURED)
 SHARES = (0.0, 0.1, 0.25, 0.5, 0.75)
 BETA = 0.1

@@ -37,7 +37,7 @@ def shifted(judge: Callable[[Tables, float], Finding], column: str, by: float) -
     return (Control(f"{column} off by {by:g}", edited(judge, "determinism", **change)),)
 
 
-_claim = partial(Claim, needs=("determinism",), figure="f18_determinism", kind="certificate")
+_claim = partial(Claim, needs=("determinism",), figure="f19_determinism", kind="certificate")
 
 CLAIMS = (
     _claim("D1", "commitment", "The best mixture of gates is a threshold and one coin below it, value to 1e-6", DERIVED,
