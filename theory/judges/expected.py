@@ -10,7 +10,7 @@ import pandas as pd
 
 from sim.table import final
 from theory import expected, stats
-from theory.inequalities import honest
+from theory.inequalities import coin_labels, energy, honest
 from theory.judges.labels import times
 from theory.judges.rate import dimension_slope, full
 from theory.ledger import (
@@ -34,19 +34,6 @@ CELL = ["gate", "follower", "feedback", "d", "beta", "T"]
 THRESHOLDS = ("llf_fixed", "llf_paced")
 TWO_SIDED = margin(0.1, "phase 1 of bait may cost up to S in each of its d n rounds, which the closed form leaves out")
 F25, F26, F27 = "f25_bait", "f26_insurance", "f27_queried"
-
-
-def energy(rows: pd.DataFrame) -> pd.Series:
-    """K [reward^2] of each row: what its labels can be asked about."""
-    vectors = (rows["M"] + 1).where(rows["feedback"] == "full", 1)
-    return expected.energy_budget(rows["sigma"], rows["lam"], rows["S"], rows["d"], rows["B"], rows["L"], vectors)
-
-
-def coin_labels(rows: pd.DataFrame) -> pd.Series:
-    """Labels that a coin spends: all of ``random``, the second purse of llf_split, the share of ``coin_share``."""
-    split = rows["B"] - rows["B"] // 2
-    share = np.floor(rows["coin_share"] * rows["B"] + 1e-9)
-    return rows["B"].where(rows["gate"] == "random", split.where(rows["gate"] == "llf_split_random", share))
 
 
 def tosses(rows: pd.DataFrame) -> pd.DataFrame:

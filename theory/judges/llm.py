@@ -84,8 +84,7 @@ def saves(tables: Tables, level: float) -> Finding:
 
 def geometric(logs: np.ndarray) -> Estimate:
     """Geometric mean of ratios given by their logarithms (n,)."""
-    with np.errstate(over="ignore"):  # few replications: an interval may be without end
-        return stats.mean(logs).mapped(np.exp)
+    return stats.mean(logs).mapped(np.exp)
 
 
 def paired_ratio(rows: pd.DataFrame, gate: str, rival: str) -> Estimate | None:
