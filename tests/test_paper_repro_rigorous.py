@@ -89,4 +89,8 @@ def test_what_is_missing_or_unknown_is_one_line_and_exit_code_2(tmp_path, played
     assert "nearest: 'smoke'" in invoke("verify", "--rigorous", "--tier", "smok").stderr
     write(tmp_path, "B7", played.drop(columns="psi"))
     done = judge(tmp_path, "B7")
-    assert done.exit_code == 2 and "missing columns ['psi']" in done.stderr and "again with: paper-repro run" in done.stderr
+    assert (
+        done.exit_code == 2
+        and "missing columns ['psi']" in done.stderr
+        and "again with: paper-repro run" in done.stderr
+    )

@@ -1,4 +1,4 @@
-"""Ball arithmetic: the enclosures are those of the bounds in doubles, true rows are proved, planted faults are found."""
+"""Ball arithmetic: enclosures are those of the bounds in doubles, true rows are proved, planted faults are found."""
 
 import math
 from fractions import Fraction
