@@ -9,7 +9,7 @@ Status of each: *classical*, with a source; *stated* by [W26] (a rate; constants
 *derived here*.
 
 Arguments are numbers, arrays or table columns that broadcast against each other; nothing is checked.
-Except for ``radius_cap`` they may also be balls, numbers with a rigorous error (``theory.rigorous``).
+All but ``radius_cap`` and ``floor`` also take balls, numbers with a rigorous error (``theory.rigorous``).
 Regrets, radii, sigma and S are in units of reward, information in nats; n, T and B count labels and
 rounds; d is the dimension, L the largest norm of a feature, lam ridge's regularisation.
 
