@@ -51,14 +51,14 @@ TIERS = {
     "standard": Tier(
         "standard", 3, 4, 32768, 8192, 2**18, 8192, ((100_000, 100),), (4, 8, 16, 32),
         _reps(
-            horizon=16, full=16, coverage=160, theorem=20, hard=32, envelope=8, stated=2, witness=8, efficiency=12,
+            horizon=16, full=16, coverage=160, theorem=20, hard=32, envelope=24, stated=2, witness=8, efficiency=12,
             followers=24, bait=8, insurance=8, digits=10, peek=10, controls=40,
         ),
     ),
     "paper": Tier(
         "paper", 3, 8, 10**6, 10**5, 10**6, 20_000, ((100_000, 100), (10**6, 1000)), (4, 8, 16, 32, 64),
         _reps(
-            horizon=16, full=16, coverage=200, theorem=100, hard=32, envelope=8, stated=4, witness=8, efficiency=24,
+            horizon=16, full=16, coverage=200, theorem=100, hard=32, envelope=24, stated=4, witness=8, efficiency=24,
             followers=24, bait=8, insurance=8, digits=20, peek=30, controls=100,
         ),
     ),
