@@ -37,15 +37,29 @@ def coverage(tier: Tier) -> tuple[RunSpec, ...]:
     return per_set(tier, cells)
 
 
-def _theorem(tier: Tier, gate: GateSpec) -> tuple[RunSpec, ...]:
-    grid = product(ARENAS, (2, 8), (0.02, 0.1, 0.3), (0.25, 1.0), (1.0, 4.0))
-    cells = [c for c in grid if c[0][0] != "hard_instance" or 400 * c[2] >= c[3] ** 2 * c[1] ** 2 / 4]
+def long(tier: Tier) -> tuple[RunSpec, ...]:
+    """Long runs of two gates against the ball: does the confidence ellipsoid hold the truth for ever?"""
     return per_set(
         tier,
         lambda seed: [
             RunSpec(
-                T=400, beta=beta, **arena(f, c, d, components=2), learner=LearnerSpec(sigma=sigma, lam=lam), gate=gate,
-                record=FINAL, seed=seed, replications=tier.reps("theorem"),
+                T=tier.T_long, beta=0.1, **arena("ball", "free", 4), gate=GateSpec(kind=g), record=FINAL, seed=seed,
+                replications=tier.reps("long"),
+            )
+            for g in ("random", "llf_paced")
+        ],
+    )  # fmt: skip
+
+
+def _theorem(tier: Tier, gate: GateSpec) -> tuple[RunSpec, ...]:
+    grid = product(ARENAS, (2, 8), (0.02, 0.1, 0.3), (0.25, 1.0), (1.0, 4.0))
+    cells = [c for c in grid if c[0][0] != "hard_instance" or tier.T_theorem * c[2] >= c[3] ** 2 * c[1] ** 2 / 4]
+    return per_set(
+        tier,
+        lambda seed: [
+            RunSpec(
+                T=tier.T_theorem, beta=beta, **arena(f, c, d, components=2), gate=gate, record=FINAL,
+                learner=LearnerSpec(sigma=sigma, lam=lam), seed=seed, replications=tier.reps("theorem"),
             )
             for (f, c), d, beta, sigma, lam in cells
         ],
@@ -136,4 +150,4 @@ def controls(tier: Tier) -> tuple[RunSpec, ...]:
     )  # fmt: skip
 
 
-SWEEPS = (coverage, theorem2, theorem3, efficiency, followers, peek, controls)
+SWEEPS = (coverage, long, theorem2, theorem3, efficiency, followers, peek, controls)
