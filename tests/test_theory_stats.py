@@ -148,6 +148,7 @@ def test_mapped_scaled_and_fixed_estimates():
     assert raised.value == pytest.approx(np.exp(2.0)) and raised.at(0.1) == pytest.approx((np.exp(low), np.exp(high)))
     made = stats.fixed(0.5, 0.4, 0.7, 9)
     assert (made.value, made.n) == (0.5, 9) and made.at(0.9) == made.at(1e-9) == (0.4, 0.7)
+    assert stats.fixed(np.nan, 0.4, 0.7).at(0.9) == ENDLESS
 
 
 @given(st.floats(1e-9, 0.999))
