@@ -34,22 +34,9 @@ from theory.ledger import (
 
 CELL = ["gate", "follower", "context", "leader", "feedback", "d"]
 GAMES = (
-    "horizon",
-    "quiet",
-    "full",
-    "coverage",
-    "long",
-    "theorem2",
-    "theorem3",
-    "hard",
-    "envelope",
-    "stated",
-    "witness",
-    "efficiency",
-    "followers",
-    "bait",
-    "insurance",
-)
+    "horizon", "quiet", "full", "coverage", "long", "noise", "misfit", "theorem2", "theorem3", "hard", "envelope",
+    "stated", "witness", "efficiency", "followers", "bait", "insurance",
+)  # fmt: skip
 UNCAPPED = ("theorem2", "theorem3")
 SMALL_RADIUS, WRONG_UPDATE = "radius times 0.05", "a learner with a wrong update"
 JUST_BELOW = "bound 5 % below the largest value measured"
