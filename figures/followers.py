@@ -30,8 +30,8 @@ def draw(tables: Tables) -> Figure:
     regret = summary(runs, ["gate", "follower"], "regret").pivot(index="gate", columns="follower", values="mean")
     gates = style.gate_order(regret.index)
     regret = regret.loc[gates, style.ordered(regret.columns, style.FOLLOWERS)]
-    figure = style.blank(15, 2.6 + 0.46 * len(gates))
-    left, right = figure.subplots(1, 2, width_ratios=(1.5, 1))
+    figure = style.blank(7.5 + 1.5 * len(regret.columns), 2.6 + 0.46 * len(gates))
+    left, right = figure.subplots(1, 2, width_ratios=(0.3 * len(regret.columns), 1))
     _heat(figure, left, regret)
     _bars(right, runs[runs["follower"] == "evader"], gates)
     return figure

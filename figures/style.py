@@ -57,6 +57,7 @@ FOLLOWERS: dict[str, Look] = {
     "evader": Look("evader", "#D55E00", "v", "--"),
     "hard_instance": Look("hard instance", "#E69F00", "P", "-"),
     "patient": Look("patient (plans)", "#332288", "X", "-"),
+    "bait": Look("bait (spreads labels)", "#882255", "h", "-"),
     "schedule": Look("schedule", "#777777", "p", ":"),
 }
 SEQUENCE = ("#0072B2", "#D55E00", "#009E73", "#CC79A7", "#E69F00", "#56B4E9", "#882255")

@@ -23,7 +23,9 @@ def horizon(power=0.5, dims=(4, 8), follower="ball", d_power=0.5, spread=0.0, fi
             t = np.array([32, 64, 128, 256, 512, 1024, 2048])
             own = power + spread * (r - 2.5)
             regret = np.where(t < first, 1e9, d**d_power * t**own)
-            frames.append(rows(7, T=2048, t=t.tolist(), regret=regret.tolist(), d=d, replication=r, follower=follower, **columns))
+            frames.append(
+                rows(7, T=2048, t=t.tolist(), regret=regret.tolist(), d=d, replication=r, follower=follower, **columns)
+            )
     return pd.concat(frames, ignore_index=True)
 
 

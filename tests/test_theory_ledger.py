@@ -8,8 +8,23 @@ import pytest
 
 from theory import claims, ledger, stats
 from theory.ledger import (
-    FAIL, INCONCLUSIVE, PASS, REFUTED, VACUOUS, Claim, Control, Finding, LedgerError, all_of, compared, edited,
-    exit_code, inside, judge, margin, tightened,
+    FAIL,
+    INCONCLUSIVE,
+    PASS,
+    REFUTED,
+    VACUOUS,
+    Claim,
+    Control,
+    Finding,
+    LedgerError,
+    all_of,
+    compared,
+    edited,
+    exit_code,
+    inside,
+    judge,
+    margin,
+    tightened,
 )  # fmt: skip
 from theory.stats import Estimate, fixed
 
@@ -204,7 +219,9 @@ FAULT, TRUTH = Control("a fault", says(FAIL)), Control("a truth", says(PASS), ou
 
 def claim(answer, origin="derived here", controls=(FAULT,), kind="upper", needs=("x",)):
     """A claim that is answered alike whatever the tables hold, or by a judge."""
-    return Claim("X1", "p", "s", origin, kind, needs, "f", says(answer) if isinstance(answer, str) else answer, controls)
+    return Claim(
+        "X1", "p", "s", origin, kind, needs, "f", says(answer) if isinstance(answer, str) else answer, controls
+    )
 
 
 TABLES = {"x": pd.DataFrame({"seed": [0, 1]})}
@@ -422,9 +439,7 @@ def test_claims_are_chosen_by_id_or_group():
 
 
 def test_verify_judges_the_chosen_or_all(monkeypatch):
-    monkeypatch.setattr(
-        claims, "judge", lambda claim, tables, level, look: dict(id=claim.id, level=level, look=look)
-    )
+    monkeypatch.setattr(claims, "judge", lambda claim, tables, level, look: dict(id=claim.id, level=level, look=look))
     assert claims.verify({}, ("B9",)).to_numpy().tolist() == [["B9a", claims.LEVEL, 0], ["B9b", claims.LEVEL, 0]]
     assert claims.verify({}, ("B9a",), 3)["look"].tolist() == [3]
     assert claims.verify({})["id"].tolist() == [c.id for c in claims.LEDGER]

@@ -116,7 +116,7 @@ def test_fits_recover_planted_exponents(table):
     noise = 1.0 + 0.001 * (table["replication"] % 3)
     power = table["follower"].map({"ball": 0.5, "patient": 0.8})
     planted = table.assign(regret=table["d"] ** power * noise)
-    (label, slope), = nonmyopic.slopes(planted, "patient")
+    ((label, slope),) = nonmyopic.slopes(planted, "patient")
     assert label == "patient, d = 4..8" and slope.value == pytest.approx(0.8) and slope.n == 12
     fits = nonmyopic.fits(planted).set_index("series")["estimate"]
     assert fits["ball"] == pytest.approx(0.5) and fits["patient"] == pytest.approx(0.8)
