@@ -47,6 +47,9 @@ SEARCHED = {name for names in tightness.sweeps(NEEDS).values() for name in names
 DERIVED: dict[str, Derived] = {
     "overlay_horizon": Derived(("horizon",), lambda t: overlay.horizon(t["horizon"])),
     "overlay_hard": Derived(("hard",), lambda t: overlay.hard(t["hard"])),
+    "overlay_bait": Derived(("bait",), lambda t: overlay.bait(t["bait"])),
+    "overlay_insurance": Derived(("insurance",), lambda t: overlay.guaranteed(t["insurance"])),
+    "overlay_queried": Derived(("bait",), lambda t: overlay.queried(t["bait"])),
     "constants": Derived(("hard",), lambda t: theory_studies.constants_table(t["hard"])),
     "exponents": Derived(("horizon", "envelope"), lambda t: rate.exponents(t, claims.LEVEL)),
     "nonmyopic_fits": Derived(("nonmyopic",), lambda t: nonmyopic.fits(t["nonmyopic"])),

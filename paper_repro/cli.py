@@ -21,6 +21,9 @@ Seeds = Annotated[int | None, typer.Option("--seeds", help="Number of disjoint s
 Backend = Annotated[str, typer.Option("--backend", help="local (threads and processes here) or dask.")]
 Scheduler = Annotated[str | None, typer.Option("--scheduler", help="Address or file of a Dask scheduler.")]
 Dry = Annotated[bool, typer.Option("--dry-run", help="Print the plan, its cost and what is cached.")]
+Rigorous = Annotated[
+    bool, typer.Option("--rigorous", help="Judge a finished run's deterministic inequalities in ball arithmetic.")
+]
 CORES = preflight_command.CORES  # that this process may use
 
 
@@ -155,9 +158,18 @@ def sweep(
 
 @command()
 def verify(
-    tier: TierOption = "standard", only: Only = None, out: Out = None, jobs: Jobs = CORES, seeds: Seeds = None
+    tier: TierOption = "standard",
+    only: Only = None,
+    out: Out = None,
+    jobs: Jobs = CORES,
+    seeds: Seeds = None,
+    rigorous: Rigorous = False,
 ) -> int:
     """Judge the claims (missing tables are played first); the exit code tells the outcome."""
+    if rigorous:
+        from paper_repro import rigorous as balls
+
+        return balls.run(tier, tuple(only or ()), out or Path("results") / tier)
     planned, results = _judged(tier, only, seeds, out, jobs)
     return _print_verdicts(results.tables["verdicts"]) if planned.claims else 0
 

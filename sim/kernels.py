@@ -19,7 +19,7 @@ import numpy as np
 from numba.extending import overload, register_jitable
 
 from sim import game, version
-from sim.rules import codes, draws, evasion, followers, gates, leader, learners, log, planners, rounds, streams
+from sim.rules import bait, codes, draws, evasion, followers, gates, leader, learners, log, planners, rounds, streams
 
 CACHE = Path(os.environ.get("XDG_CACHE_HOME") or Path.home() / ".cache") / "budgeted-stackelberg"
 if "NUMBA_CACHE_DIR" not in os.environ:
@@ -50,7 +50,7 @@ def _rules() -> dict[types.FunctionType, str]:
     """Every plain function of ``sim.rules``, and how it enters a run: "numbers", "arrays", or "called" (copies
     of these would only cost compile time)."""
     found = dict[types.FunctionType, str]()
-    for module in (codes, draws, streams, learners, leader, gates, followers, evasion, planners, rounds, log):
+    for module in (codes, draws, streams, learners, leader, gates, followers, evasion, bait, planners, rounds, log):
         for name, rule in vars(module).items():
             if isinstance(rule, types.FunctionType) and rule.__module__ == module.__name__ and rule not in _OVERLOADED:
                 copied = {how: name in table.get(module, "").split() for how, table in _COPIED.items()}

@@ -51,7 +51,7 @@ class StreamSpec(Spec):
 class FollowerSpec(Spec):
     """Who chooses the M alternatives that are shown (``all``: every class of a recorded stream).
 
-    tremble  relative size of the trembling hand of ball, evader and patient
+    tremble  relative size of the trembling hand of ball, evader, patient and bait
     price, turn, haste, period  shape patient (``sim.rules.planners``)
     path  the .npy (T', d) of a schedule, replayed cyclically, or the file of a ``plugin`` (``sim.plugins``)
     exact  the evader solves its cone program, for gates that look at the width alone

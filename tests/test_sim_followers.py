@@ -219,7 +219,7 @@ def test_property_an_evasion_keeps_the_gate_shut_and_still_costs(case):
         np.testing.assert_array_equal(z, ball)
 
 
-@pytest.mark.parametrize("kind", ["ball", "evader"])
+@pytest.mark.parametrize("kind", ["ball", "evader", "bait"])
 def test_the_ball_response_is_for_the_greedy_leader(kind):
     with pytest.raises(ValueError, match="use leader 'greedy'"):
         RunSpec(
@@ -272,8 +272,8 @@ def test_property_shut_scale_finds_the_edge(threshold):
 
 def test_the_traits_are_these():
     assert followers.POOL == ("iid", "hard_negative", "best_response")
-    assert followers.FREE == ("ball", "evader", "hard_instance", "patient", "schedule")
+    assert followers.FREE == ("ball", "evader", "hard_instance", "patient", "bait", "schedule")
     assert followers.SWEPT == ("ball", "evader", "hard_instance")
-    assert {t.name for t in followers.TRAITS if t.greedy} == {"ball", "evader", "patient"}
+    assert {t.name for t in followers.TRAITS if t.greedy} == {"ball", "evader", "patient", "bait"}
     assert [t.name for t in followers.TRAITS if t.game not in ("pool", "free")] == ["all", "plugin"]
     assert followers.KINDS[followers.EVADER] == "evader" and followers.KINDS[followers.PLUGIN] == "plugin"

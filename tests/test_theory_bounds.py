@@ -8,7 +8,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from sim.setup import information, never_opens
-from theory import bounds
+from theory import bounds, expected
 
 dims, budgets = st.integers(1, 64), st.integers(1, 10**6)
 
@@ -80,3 +80,33 @@ def test_wide_features_leave_potential_gates_idle():
     """d = 384, B = 250, lam = 1: never; d = 8, B = 1000: they open."""
     assert never_opens(250, 384, 1.0, 1.0)
     assert not never_opens(1000, 8, 1.0, 1.0)
+
+
+def test_a_constant_that_vanishes_at_beta_1_needs_the_larger_first_term():
+    """B = T: theorem 9 is above theorem 6's sqrt(dB) term, and below theorem 7 and (with d sqrt(B) first) theorem 3."""
+    d, T = 16, 2**16
+    K = expected.energy_budget(1.0, 1.0, 1.0, d, T, 1.0)
+    info = bounds.information_cap(T, d, 1.0, 1.0)
+    bait, first = expected.theorem9(T, T, d, 1.0, 1.0), float(expected.theorem6(T, d, K, 1.0, 1.0))
+    assert (round(bait), round(first)) == (9776, 2970)
+    assert bait < expected.theorem7(T, T, d, K, 1.0, 1.0)
+    assert bait < bounds.theorem23(bounds.radius_cap(info, 1.0, 1.0, 1.0, 0.05), T, T, info)
+
+
+@given(st.floats(1e-9, math.log(2.0)), st.integers(1, 60), st.integers(0, 2**32 - 1))
+def test_property_bought_and_missing_rounds_cost_less_than_theorem_23_charges(x, B, seed):
+    """The repaired step: any N <= B gains of at most log 2 that sum to at most B x, and B - N unbought rounds."""
+    rng = np.random.default_rng(seed)
+    gains = math.log(2.0) * rng.random(int(rng.integers(0, B + 1))) ** rng.choice([0.1, 1.0, 5.0])
+    gains *= min(1.0, B * x / gains.sum()) if gains.size else 1.0
+    total = np.sqrt(np.expm1(gains)).sum() + (B - gains.size) * math.sqrt(math.expm1(x))
+    assert total <= B * math.sqrt(2.0 * x) * (1 + 1e-12)
+
+
+def test_without_the_repair_the_step_is_false():
+    """Charging T - B unbought rounds beside N < B bought ones loses the B - N between them."""
+    x, B = 0.25, 1000
+    N = int(B * x / math.log(2.0))  # gains of log 2 each
+    bought, missing = N * 1.0, (B - N) * math.sqrt(math.expm1(x))
+    assert bought + missing > math.sqrt(2.0 * N * N * math.log(2.0))  # Cauchy and Schwarz on what was bought
+    assert 0.99 < (bought + missing) / (B * math.sqrt(2.0 * x)) <= 0.993

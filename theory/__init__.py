@@ -11,10 +11,12 @@
     oracles/      convex programs with certificates: best replies, commitments, labels in hindsight, the
                   preference game
     studies/      tables that theory makes itself, cell by cell
+    rigorous/     ball arithmetic on recorded runs, certified constants, steps of proofs for all reals
     falsify/      search for the instance that comes nearest to breaking a bound, and how near runs come
     overlay       bounds on the grid of a results table, as tables, so that figures need no theory
 
-Arrows go one way: claims > judges > studies, falsify > oracles > inequalities, routing > ledger, bounds, stats.
+Arrows go one way: claims > judges, rigorous > studies, falsify > oracles > inequalities, routing > ledger, bounds,
+stats.
 Theory never runs a simulation: it reads results tables (``sim.table``) or is handed a ``play`` function.
-cvxpy is imported by ``oracles`` alone.
+cvxpy is imported by ``oracles`` alone, python-flint and z3 by ``rigorous`` alone.
 """

@@ -12,8 +12,18 @@ drawn, and every gate that decides before the label,
 and 8 carry it over to the rounds that were not bought, by a threshold or by a coin.
 
 Assumptions throughout: pair feedback, greedy leader, one alternative or the free game, lam >= L^2, ||theta*|| <= S,
-conditionally centred noise of variance at most sigma^2; E over noise and coins.  For a pool with M >= 2 the compared
-pair need not hold the gold response, and nothing is claimed.
+conditionally centred noise of variance at most sigma^2; E over noise and coins.  For a pool with M >= 2 and pair
+feedback the compared pair need not hold the gold response, and nothing is claimed.
+
+Full feedback, any M (the setting of [W26]): a bought round teaches the m = M + 1 shown vectors Z (m, d) with
+labels whose noises are uncorrelated given the past.  With r = Z (theta_hat - theta*) and W = Z P Z' before the round,
+Woodbury's formula moves Phi by -r'(I + W)^-1 r + 2 r'(I + W)^-1 eta + eta' W (I + W)^-1 eta, so that
+
+    E sum_bought r'(I + W)^-1 r  <=  lam S^2 + sigma^2 E sum_bought log det(I + W)  <=  lam S^2 + sigma^2 D_{mB}  =: K,
+
+and a wrong pick p of gold g costs rho <= |r_p - r_g| <= sqrt((2 + ||phi_p - phi_g||_P^2) r'(I + W)^-1 r), where
+||phi_p - phi_g||_P^2 <= 4 L^2/lam.  That gives theorems 6 and 8 with another constant (``theorem6_full``,
+``theorem8_full``).  Theorem 7 has no such form here: the gates' threshold looks at one pair of the m vectors.
 
 Status: all derived here.  Theorem 6 has the rate of the first term of [W26]'s O~(sqrt(dB) + c sqrt(B)), theorem 7
 its whole form with c ~ d/beta; [W26] (arXiv 2602.00952) states rates only.
@@ -34,9 +44,12 @@ from scipy.stats import chi, norm
 from theory.bounds import information_cap
 
 
-def energy_budget(sigma, lam, S, d, B, L):
-    """K = lam S^2 + sigma^2 D_B [reward^2]: the most squared error that B labels can be asked about."""
-    return lam * np.square(S) + np.square(sigma) * information_cap(B, d, lam, L)
+def energy_budget(sigma, lam, S, d, B, L, vectors=1):
+    """K = lam S^2 + sigma^2 D_B [reward^2]: the most squared error that B labels can be asked about.
+
+    vectors  how many a label teaches: 1 with pair feedback, M + 1 with full feedback
+    """
+    return lam * np.square(S) + np.square(sigma) * information_cap(B, d, lam, L, vectors)
 
 
 def wrong_sign_probability(u: float) -> float:
@@ -115,6 +128,22 @@ def theorem8_random(T, B, K, S, L):
     """
     T, B = np.asarray(T), np.asarray(B)
     return 2.0 * np.sqrt(T * (T + 1.0) * K / (B + 1.0)) + np.asarray(S) * L * (T - B) / (B + 1.0)
+
+
+def theorem6_full(B, K, lam, L):
+    """Theorem 6 with full feedback (derived here): E sum_bought rho <= sqrt((2 + 4 L^2/lam) B K), any M and follower.
+
+    K is ``energy_budget`` with vectors = M + 1.  Cauchy and Schwarz on the module's identity for full feedback.
+    """
+    return np.sqrt((2.0 + 4.0 * np.square(L) / lam) * np.asarray(B) * K)
+
+
+def theorem8_full(T, B, K, S, L, lam):
+    """Theorem 8 with full feedback for ``random`` (derived here): ``theorem8_random`` with 2 + 4 L^2/lam in the place
+    of its 2 = sup (1 + w^2), K with vectors = M + 1, and rounds that cost at most 2 S L."""
+    T, B = np.asarray(T), np.asarray(B)
+    wide = 2.0 + 4.0 * np.square(L) / lam
+    return np.sqrt(2.0 * wide * T * (T + 1.0) * K / (B + 1.0)) + 2.0 * np.asarray(S) * L * (T - B) / (B + 1.0)
 
 
 def bait_labels(threshold: float, lam: float = 1.0, L: float = 1.0) -> int:

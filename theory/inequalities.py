@@ -12,10 +12,11 @@ The judges (``judges.path``, ``judges.rate``) ask whether every row holds, the s
 ratios are spread.
 """
 
+import numpy as np
 import pandas as pd
 
 from sim.rules import gates
-from theory import bounds
+from theory import bounds, expected
 from theory.ledger import ROUNDING, compared
 
 RUN = ["run", "replication"]
@@ -44,6 +45,19 @@ def radius_at(rows: pd.DataFrame, info) -> pd.Series:
 def information(rows: pd.DataFrame, n) -> pd.Series:
     """D_n [nats] of each row after ``n`` vectors."""
     return pd.Series(bounds.information_cap(n, rows["d"], rows["lam"], rows["L"]), rows.index, dtype=float)
+
+
+def energy(rows: pd.DataFrame) -> pd.Series:
+    """K [reward^2] of each row: what its labels can be asked about."""
+    vectors = (rows["M"] + 1).where(rows["feedback"] == "full", 1)
+    return expected.energy_budget(rows["sigma"], rows["lam"], rows["S"], rows["d"], rows["B"], rows["L"], vectors)
+
+
+def coin_labels(rows: pd.DataFrame) -> pd.Series:
+    """Labels that a coin spends: all of ``random``, the second purse of llf_split, the share of ``coin_share``."""
+    split = rows["B"] - rows["B"] // 2
+    share = np.floor(rows["coin_share"] * rows["B"] + 1e-9)
+    return rows["B"].where(rows["gate"] == "random", split.where(rows["gate"] == "llf_split_random", share))
 
 
 def lemma0(table: pd.DataFrame) -> pd.DataFrame:
@@ -95,6 +109,13 @@ def theorem1(table: pd.DataFrame) -> pd.DataFrame:
     info = information(rows, rows["t"])
     bound = bounds.theorem1(radius_at(rows, info), rows["t"], info)
     return compared(rows["regret"], bound, bounds.trivial(rows["S"], rows["L"], rows["t"]))
+
+
+def misfit(table: pd.DataFrame) -> pd.DataFrame:
+    """B15, on E or not: theorem 1's bound with what a misfit of the payoffs adds [reward]."""
+    info = information(table, table["t"])
+    bound = bounds.misfit(radius_at(table, info), table["t"], info, table["misfit"])
+    return compared(table["regret"], bound, bounds.trivial(table["S"], table["L"], table["t"]))
 
 
 def theorem23(table: pd.DataFrame) -> pd.DataFrame:

@@ -39,7 +39,8 @@ class Estimate(NamedTuple):
 
         def at(level: float) -> tuple[float, float]:
             low, high = self.at(level)
-            return float(rising(low)), float(rising(high))
+            with np.errstate(over="ignore"):  # few replications: an interval may be without end
+                return float(rising(low)), float(rising(high))
 
         return Estimate(float(rising(self.value)), self.n, at)
 

@@ -19,7 +19,7 @@ from theory.judges import path
 from theory.judges import plugin as judges
 from theory.ledger import FAIL, PASS, VACUOUS, Finding, Tables
 
-RIVALS = {"free": ("ball", "evader", "patient"), "pool": followers.POOL}
+RIVALS = {"free": ("ball", "evader", "patient", "bait"), "pool": followers.POOL}
 STRONGEST = {"free": "ball", "pool": "best_response"}
 POOLS = ("isotropic", "power_law", "zipf", "shift")
 GATES = ("always", "random", "llf_paced", "llf_self_paced", "llf_quantile", "margin", "dual")

@@ -10,7 +10,7 @@ from theory.judges.plugin import enough
 
 ARENAS = (
     *((f, c) for c in ("isotropic", "power_law", "zipf", "shift") for f in followers.POOL),
-    *((f, "free") for f in (*followers.SWEPT, "patient")),
+    *((f, "free") for f in (*followers.SWEPT, "patient", "bait")),
 )
 SHARE = 0.5  # of the minutes for the runs of the user's gate; the rest is for rivals, searches, data, the page
 LEAST = 4  # replications a seed set below which intervals say nothing

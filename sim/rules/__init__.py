@@ -7,6 +7,6 @@ learners   ridge regression with a shared design, the confidence radius
 leader     which response is picked, which pair compared, how large the regret can be
 gates      which label is bought
 followers  which alternatives are shown;  evasion: those that keep a gate from buying;
-           planners: those that look beyond the round
+           bait: those that spread labels first;  planners: those that look beyond the round
 rounds     the parts of a round;  log: what a run remembers
 """

@@ -21,7 +21,7 @@ dimensions are explored; a tremble of 1e-3 decides it on every machine alike.  I
 case of theta* parallel to theta_hat, where every response is worth 0.
 
 A follower is one row of ``TRAITS`` and one branch of ``choose`` (on a pool) or of ``rounds.respond``
-(free game).  The evader's replies are in ``evasion``.
+(free game).  The evader's replies are in ``evasion``, the labels that ``bait`` spreads in ``bait``.
 """
 
 import math
@@ -36,7 +36,7 @@ class Traits(NamedTuple):
 
     game    "pool" (it chooses alternatives), "free" (it writes the vector itself) or "recorded"
     greedy  its best response is derived for the greedy leader, and it plays against no other
-    swept   a free follower of the standard sweeps; the others plan or follow a script
+    swept   a free follower of every sweep of the free game; the others plan or follow a script
     """
 
     name: str
@@ -54,13 +54,15 @@ TRAITS = (
     Traits("hard_instance", "free", swept=True),
     Traits("all", "recorded"),
     Traits("patient", "free", greedy=True),
+    Traits("bait", "free", greedy=True),
     Traits("schedule", "free"),
     Traits(codes.PLUGIN, ""),  # a user's: the last row; the context says which game it plays
 )
 KINDS = tuple(t.name for t in TRAITS)  # a follower's code is its place
 FOLLOWERS = KINDS[:-1]  # those that are built in
 TRAITS_OF = dict(zip(KINDS, TRAITS, strict=True))
-IID, HARD_NEGATIVE, BEST_RESPONSE, BALL, EVADER, HARD_INSTANCE, ALL_SHOWN, PATIENT, SCHEDULE, PLUGIN = range(len(KINDS))
+IID, HARD_NEGATIVE, BEST_RESPONSE, BALL, EVADER, HARD_INSTANCE, ALL_SHOWN = range(7)
+PATIENT, BAIT, SCHEDULE, PLUGIN = range(7, len(KINDS))
 POOL = tuple(t.name for t in TRAITS if t.game == "pool")
 FREE = tuple(t.name for t in TRAITS if t.game == "free")
 SWEPT = tuple(t.name for t in TRAITS if t.swept)  # free followers that the sweeps play

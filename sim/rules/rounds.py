@@ -13,7 +13,7 @@ from typing import NamedTuple
 
 import numpy as np
 
-from sim.rules import codes, draws, evasion, followers, gates, leader, learners, planners, streams
+from sim.rules import bait, codes, draws, evasion, followers, gates, leader, learners, planners, streams
 
 
 class Work(NamedTuple):
@@ -102,23 +102,22 @@ def present(g, process, keys, t, s, p, alpha, theta_star, scheduled, w, decide, 
 
 def respond(g, keys, t, s, p, alpha, theta_star, scheduled, w, decide):
     """The free game: write the follower's z (d,) into ``w.z``; it knows the gate's rule ``decide``."""
+    x = gates.Signal(t, 0.0, 0.0, 0.0, 0.0, 0, 1.0, scheduled, 0.0)  # what the follower asks about: no coin
     if g.follower == followers.HARD_INSTANCE:
         followers.hard(t, g.L, w.z)
     elif g.follower == followers.SCHEDULE:
         planners.replay(t, g.script, w.z)
-    else:
+    elif g.follower != followers.BAIT or not bait.spread(g, s, p, x, alpha, w.z, w.out, decide):
         draws.fill_bell(keys[draws.FOLLOWER], t * g.d, w.z)
         followers.tremble(theta_star, g.tremble, w.z, w.candidate)
         if g.follower == followers.PATIENT:
             planners.patient(g, s, t, w.candidate, w.z)
         else:
             followers.ball(s.theta[:, 0], w.candidate, g.L, w.z)
-        if g.follower == followers.EVADER:
-            x = gates.Signal(t, 0.0, 0.0, 0.0, 0.0, 0, 1.0, scheduled, 0.0)
-            if g.exact:
-                evasion.evade_exactly(g, s, p, x, theta_star, alpha, w.z, w.candidate, w.out, decide)
-            else:
-                evasion.evade_along_rays(g, s, p, x, theta_star, alpha, w.z, w.candidate, w.out, decide)
+        if g.exact:
+            evasion.evade_exactly(g, s, p, x, theta_star, alpha, w.z, w.candidate, w.out, decide)
+        elif g.follower in (followers.EVADER, followers.BAIT):
+            evasion.evade_along_rays(g, s, p, x, theta_star, alpha, w.z, w.candidate, w.out, decide)
 
 
 def lay_out(keys, t, w):

@@ -20,6 +20,7 @@ ARENAS = (
     ("evader", "free"),
     ("hard_instance", "free"),
 )
+PATIENT = FollowerSpec(kind="patient", price=0.5)  # half of what a vector costs it is what it teaches
 PLANNERS: dict[int, dict[str, Any]] = {  # by dimension, ``theory.studies.nonmyopic.search``
     2: dict(price=-0.5, turn=0.67, haste=2.47, period=123),
     4: dict(price=0.08, turn=0.9, haste=0.38, period=42),
@@ -29,12 +30,13 @@ PLANNERS: dict[int, dict[str, Any]] = {  # by dimension, ``theory.studies.nonmyo
 }
 
 
-def arena(follower: str, context: str, d: int, **stream: Any) -> dict[str, Any]:
-    """The stream and the follower of a configuration, as keyword arguments of ``RunSpec``.
+def arena(follower: str | FollowerSpec, context: str, d: int, **stream: Any) -> dict[str, Any]:
+    """The stream and the follower (or its kind) of a configuration, as keyword arguments of ``RunSpec``.
 
     d       feature dimension;  stream  further fields of ``StreamSpec``
     """
-    return dict(stream=StreamSpec(context=context, d=d, **stream), follower=FollowerSpec(kind=follower))
+    played = FollowerSpec(kind=follower) if isinstance(follower, str) else follower
+    return dict(stream=StreamSpec(context=context, d=d, **stream), follower=played)
 
 
 def per_set(tier: Tier, make: Callable[[int], Iterable[RunSpec]]) -> tuple[RunSpec, ...]:

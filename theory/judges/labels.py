@@ -66,8 +66,7 @@ def saving(rows: pd.DataFrame, gate: str, control: str) -> Estimate:
         target = max(a[1].min(), b[1].min())
         return float(np.log(needed(*a, target) / needed(*b, target)))
 
-    with np.errstate(over="ignore"):  # few replications: an interval may be without end
-        return stats.resampled(log_ratio, len(la)).mapped(np.exp)
+    return stats.resampled(log_ratio, len(la)).mapped(np.exp)
 
 
 def efficiency(control: str) -> Judge:
