@@ -84,7 +84,8 @@ def spared(tables, level):
 
 FAULT = Control("a gate that spends B + 1", edited(spared, "followers", labels=lambda t: t["B"] + 1))
 CLAIMS = (
-    Claim("Z1", "halves", "half keeps to its budget", DERIVED, "upper", ("followers",), "f100_halves", spared, (FAULT,)),
+    Claim("Z1", "halves", "half keeps to its budget", DERIVED, "upper", ("followers",), "f100_halves", spared,
+          (FAULT,)),
 )
 '''
 }

@@ -11,7 +11,7 @@ from sim.rules import codes, gates
 from sim.rules.followers import POOL
 from sim.spec import RecordSpec, RunSpec
 from sim.sweeps.rates import GAPS
-from theory.judges.rate import PACED
+from theory.judges.rate import EARLY
 
 
 @pytest.mark.parametrize("tier", tiers.TIERS.values(), ids=lambda t: t.name)
@@ -106,7 +106,7 @@ def test_the_envelope_has_the_same_gaps_at_every_beta():
         budgets = {}
         for gate, budget in gaps:
             budgets.setdefault(gate, set()).add(budget)
-        assert set(budgets) >= {*PACED, "never"} and len({frozenset(b) for b in budgets.values()}) == 1
+        assert set(budgets) >= {*EARLY, "never"} and len({frozenset(b) for b in budgets.values()}) == 1
 
 
 def test_a_sweep_that_does_not_grow_has_one_replication():

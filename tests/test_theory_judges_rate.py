@@ -92,7 +92,7 @@ def test_exponent_in_d_with_full_feedback(d_power, outcome):
     assert "iid, d = 4..8 0.2" in found.detail
 
 
-def hard(power=-0.5, gates=rate.PACED, **columns):
+def hard(power=-0.5, gates=rate.EARLY, **columns):
     frames = [
         rows(6, gate=g, beta=b, T=1000, t=1000, B=int(1000 * b), d=2, sigma=1.0, regret=100.0 * b**power, **columns)
         for g in gates
@@ -319,6 +319,6 @@ def test_all_exponents_are_listed_with_what_is_claimed():
     assert listed.loc["ball, d=4", names].tolist() == ["T", 0.5, 0.4, 0.6, "inside", "B4", "ball", 4]
     assert listed.loc["iid, d=8", names].tolist() == ["T", 0.5, -inf, 0.6, "at most", "B4", "iid", 8]
     assert listed.loc["ball, d = 4..8", names].tolist() == ["d", 1.0, -inf, 1.0, "at most", "B5", "ball", 0]
-    assert listed.loc["random", names].tolist() == ["beta", -0.5, -0.6, -0.4, "inside", "B11", "hard_instance", 0]
-    assert listed["estimate"].tolist() == pytest.approx([0.5] * 5 + [-0.5] * 4)
+    assert listed.loc["prefix", names].tolist() == ["beta", -0.5, -0.6, -0.4, "inside", "B11", "hard_instance", 0]
+    assert listed["estimate"].tolist() == pytest.approx([0.5] * 5 + [-0.5] * len(rate.EARLY))
     assert (listed["low"] <= listed["estimate"] + 1e-12).all() and (listed["high"] >= listed["estimate"] - 1e-12).all()

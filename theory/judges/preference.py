@@ -166,7 +166,9 @@ CLAIMS = (
           "the loss has curvature at most 1/4"),
     Claim("S14a", "margin line", "An equilibrium exists: on the whole margin line the follower attains its worst value",
           f"{C25}, read without a window", "upper", LIMITS, LEDGER_FIGURE, reaches("attained"),
-          (planted("the same replies against the worst value inside their window", "attained", outcome=PASS),)),
+          (planted("the same replies against the worst value inside their window", "attained", outcome=PASS),
+           Control("that worst value set 5 % below the largest reply",
+                   edited(reaches("attained", change=tightened), "preference_limits", bound=lambda t: t["planted"])))),
     Claim("S14b", "margin line", "On a line cut at -w the worst value stays below mean loss + eps by eps l(-xi)/(xi + "
           "w), xi the least margin, up to l(w): approached like 1/w, never attained", DERIVED, "upper", LIMITS,
           LEDGER_FIGURE, reaches("between"), (planted("a window 10 % longer", "between"), below("between"))),

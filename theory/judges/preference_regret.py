@@ -199,7 +199,9 @@ CLAIMS = (
           "to 0.1) and for large delta (from 0.2) both in [0.8, 1.2]",
           READING, "exponent", REGRET, F12, exponent("regular", "small", "large"),
           (Control("DPO's regret = delta", edited(exponent("regular", "small", "large"), "preference_regret",
-                                                  regret=lambda t: t["delta"]), outcome=PASS),)),
+                                                  regret=lambda t: t["delta"]), outcome=PASS),
+           Control("DPO's regret = delta^2", edited(exponent("regular", "small", "large"), "preference_regret",
+                                                    regret=lambda t: t["delta"] ** 2)))),
     Claim("S5b", "rate in delta", "On nearly separable data DPO's exponent for small delta (0.0125 to 0.1) is in "
           "[0.8, 1.2]", DERIVED, "exponent", REGRET, F12, exponent("near_separable", "small"),
           (Control("DPO's regret times sqrt(delta)", edited(exponent("near_separable", "small"), "preference_regret",
