@@ -104,15 +104,15 @@ def bait(power, dims=(4, 8, 16), gate="llf_fixed", scale=1.0, follower="bait"):
 @pytest.mark.parametrize(("power", "steep", "flat"), [(1.0, PASS, FAIL), (0.5, FAIL, PASS), (1.3, FAIL, FAIL)])
 def test_exponents_in_d_under_bait(power, steep, flat):
     other = bait(3.0, follower="ball")
-    assert judges.STEEP({"bait": pd.concat([bait(power), other])}, LEVEL).outcome == steep
-    assert judges.FLAT({"bait": pd.concat([bait(power, gate="random"), other])}, LEVEL).outcome == flat
+    assert judges.STEEP({"steep": pd.concat([bait(power), other])}, LEVEL).outcome == steep
+    assert judges.FLAT({"steep": pd.concat([bait(power, gate="random"), other])}, LEVEL).outcome == flat
 
 
 @pytest.mark.parametrize(("share", "outcome"), [(1.0, PASS), (0.91, PASS), (1.09, PASS), (0.89, FAIL), (1.11, FAIL)])
 def test_the_closed_form_is_two_sided(share, outcome):
-    form = expected.theorem9(1000, 100, 4, 1.0, 1.0)
-    table = cells(gate="llf_fixed", follower="bait", regret=share * form)
-    found = judges.closed_form({"bait": table}, LEVEL)
+    form = expected.theorem9(1000, 100, 8, 1.0, 1.0)
+    table = cells(gate="llf_fixed", follower="bait", d=8, regret=share * form)
+    found = judges.closed_form({"steep": pd.concat([table, table.assign(d=7, regret=0.0)])}, LEVEL)
     assert found.outcome == outcome and found.measured == pytest.approx(share)
 
 

@@ -73,7 +73,7 @@ def misfit(tier: Tier) -> tuple[RunSpec, ...]:
         tier,
         lambda seed: [
             RunSpec(
-                T=tier.T_pool, **arena(f, "isotropic", d, misfit=eps), learner=LearnerSpec(sigma=0.1), record=FINAL,
+                T=tier.T_theorem, **arena(f, "isotropic", d, misfit=eps), learner=LearnerSpec(sigma=0.1), record=FINAL,
                 seed=seed, replications=tier.reps("misfit"),
             )
             for f in ("hard_negative", "best_response")

@@ -33,6 +33,21 @@ def bait(tier: Tier) -> tuple[RunSpec, ...]:
     )  # fmt: skip
 
 
+def steep(tier: Tier) -> tuple[RunSpec, ...]:
+    """A threshold and a coin under bait with nearly a label a round, where theorem 9's sine is far from 1."""
+    gates = (GateSpec(kind="llf_fixed"), COIN)
+    return per_set(
+        tier,
+        lambda seed: [
+            RunSpec(
+                T=2 * tier.T_hard, beta=0.9, **arena("bait", "free", d), gate=gate, record=FINAL, seed=seed,
+                replications=tier.reps("steep"),
+            )
+            for d, gate in product((4, 8, 16), gates)
+        ],
+    )  # fmt: skip
+
+
 def insurance(tier: Tier) -> tuple[RunSpec, ...]:
     """``llf_paced`` that gives a share of its budget to a coin: on a benign stream and under ``bait``."""
     gates = [GateSpec(kind="llf_paced", coin_share=share) for share in SHARES] + [COIN]
@@ -49,4 +64,4 @@ def insurance(tier: Tier) -> tuple[RunSpec, ...]:
     )  # fmt: skip
 
 
-SWEEPS = (bait, insurance)
+SWEEPS = (bait, steep, insurance)

@@ -35,7 +35,7 @@ from theory.ledger import (
 CELL = ["gate", "follower", "context", "leader", "feedback", "d"]
 GAMES = (
     "horizon", "quiet", "full", "coverage", "long", "noise", "misfit", "theorem2", "theorem3", "hard", "envelope",
-    "stated", "witness", "efficiency", "followers", "bait", "insurance",
+    "stated", "witness", "efficiency", "followers", "bait", "steep", "insurance",
 )  # fmt: skip
 UNCAPPED = ("theorem2", "theorem3")
 SMALL_RADIUS, WRONG_UPDATE = "radius times 0.05", "a learner with a wrong update"
