@@ -181,7 +181,7 @@ CLAIMS = (
           DERIVED, "ordering", ("bait",), F26, insured,
           (planted(insured, "the insured gates' regret times 10", "bait", "regret", 10.0,
                    [f"{g}+coin0.5" for g in THRESHOLDS]),)),
-    Claim("T9a", "theorem 9", "llf_fixed under bait, d >= 8: mean R_T is the closed form (T - dn) E[S sin] up to a tenth",
+    Claim("T9a", "theorem 9", "llf_fixed under bait, d >= 8: mean R_T = (T - dn) E[S sin] up to a tenth",
           DERIVED, "ordering", ("steep",), F25, closed_form,
           (planted(closed_form, "regret divided by 2", "steep", "regret", 0.5, ["llf_fixed"]),)),
     Claim("T9b", "theorem 9", "Under bait the regret of llf_fixed grows in d like d^1: interval inside [0.8, 1.2]",
