@@ -5,7 +5,7 @@ read nothing else: column -> (type, unit, meaning).
 """
 
 import io
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 from pathlib import Path
 from typing import Any
 
@@ -107,12 +107,15 @@ def constants(run: str, result: RunLog) -> dict[str, Any]:
 
 def from_logs(results: Sequence[tuple[str, RunLog]], first: int = 0) -> pd.DataFrame:
     """The table of several configurations, in order; replications count from ``first``."""
-    fixed = pd.DataFrame([constants(run, result) for run, result in results])
+    fixed = [constants(run, result) for run, result in results]
     lengths = [sum(len(r) for r in result.rows) for _, result in results]
+    columns = {name: np.repeat(np.array([c[name] for c in fixed], dtype=object), lengths) for name in fixed[0]}
+    columns.update(zip(log.COLUMNS, np.concatenate([rows for _, r in results for rows in r.rows]).T, strict=True))
     replication = [np.repeat(np.arange(len(r.rows)), len(r.rows[0])) + first for _, r in results]
-    frame = pd.DataFrame(np.concatenate([rows for _, r in results for rows in r.rows]), columns=list(log.COLUMNS))
-    wide = fixed.loc[np.repeat(np.arange(len(results)), lengths)].reset_index(drop=True)
-    return coerce(pd.concat([wide, frame.assign(replication=np.concatenate(replication))], axis=1))
+    columns["replication"] = np.concatenate(replication)
+    _matched(columns)
+    types = {name: object if kind == "str" else kind for name, (kind, _, _) in SCHEMA.items()}  # pandas infers text
+    return pd.DataFrame({name: columns[name].astype(kind) for name, kind in types.items()})
 
 
 def from_log(run: str, result: RunLog, first: int = 0) -> pd.DataFrame:
@@ -120,13 +123,18 @@ def from_log(run: str, result: RunLog, first: int = 0) -> pd.DataFrame:
     return from_logs([(run, result)], first)
 
 
-def coerce(frame: pd.DataFrame) -> pd.DataFrame:
-    """Order and type the columns by the schema; raises TableError on a missing or extra one."""
-    missing, extra = set(COLUMNS) - set(frame), set(frame) - set(COLUMNS)
+def _matched(names: Iterable) -> None:
+    """Raises TableError where the schema's columns are not exactly ``names``."""
+    missing, extra = set(COLUMNS) - set(names), set(names) - set(COLUMNS)
     if missing or extra:
         raise TableError(
             f"not a results table: missing columns {sorted(missing)}, unknown columns {sorted(map(str, extra))}"
         )
+
+
+def coerce(frame: pd.DataFrame) -> pd.DataFrame:
+    """Order and type the columns by the schema; raises TableError on a missing or extra one."""
+    _matched(frame)
     return frame[list(COLUMNS)].astype({c: kind for c, (kind, _, _) in SCHEMA.items()}).reset_index(drop=True)
 
 

@@ -61,6 +61,17 @@ def test_property_spectrum_is_the_eigenbasis(program):
     np.testing.assert_allclose(U.T @ U, np.eye(len(values)), atol=1e-13)
 
 
+@pytest.mark.parametrize("seed", range(8))
+def test_a_rotation_makes_its_entry_zero(seed):
+    A, U = np.random.default_rng(seed).normal(size=(4, 4)), np.eye(4)
+    A += A.T
+    before = A.copy()
+    evasion.rotate(A, U, 1, 3)
+    assert abs(A[1, 3]) <= 1e-14 and A[1, 3] == pytest.approx(A[3, 1], abs=1e-14)
+    np.testing.assert_allclose(U @ A @ U.T, before, atol=1e-13)
+    np.testing.assert_allclose(U.T @ U, np.eye(4), atol=1e-14)
+
+
 def answers(case):
     """(claim, z, ball response) of the exact evader between two rounds."""
     g, s, p, t, truth, alpha = case

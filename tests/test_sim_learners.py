@@ -55,6 +55,23 @@ def test_property_lemma_0(design):
         assert s.potential <= 2 * s.psi + 1e-9
 
 
+@pytest.mark.parametrize("n", range(1, 10))
+def test_products_are_numpys_at_every_length(n):
+    """Four rows a pass and the rest one by one, so every remainder counts; ``weigh`` has the bits of ``matvec``."""
+    rng = np.random.default_rng(n)
+    A, B, z, P = rng.normal(size=(n, 6)), rng.normal(size=(n, 6)), rng.normal(size=6), rng.normal(size=(n, n))
+    P, out, W = P + P.T, np.full(n, 9.0), np.full((6, n), 9.0)
+    learners.row_dots(A, B, out)
+    np.testing.assert_allclose(out, (A * B).sum(axis=1), rtol=1e-12, atol=1e-13)
+    learners.dots(A, z, out)
+    np.testing.assert_allclose(out, A @ z, rtol=1e-12, atol=1e-13)
+    learners.weigh(P, A.T.copy(), W)
+    np.testing.assert_allclose(W, A.T @ P, rtol=1e-12, atol=1e-13)
+    for row, x in zip(W, A.T.copy(), strict=True):
+        learners.matvec(P, x, out)
+        assert out.tobytes() == row.tobytes()
+
+
 def test_zero_vectors_teach_nothing():
     s, _ = learn(2.0, np.zeros((5, 3)), np.ones((5, 1)))
     assert (s.psi, s.potential, s.wide, s.n) == (0.0, 0.0, 0, 5)
@@ -93,12 +110,13 @@ def many_updates(n, d, lam, refresh, seed):
 
 
 def test_the_inverse_stays_exact_over_many_updates():
-    s, worst = many_updates(200_000, 8, 1.0, LearnerSpec().refresh, 1)
+    s, worst = many_updates(5_000 if numba.config.DISABLE_JIT else 200_000, 8, 1.0, LearnerSpec().refresh, 1)
     assert worst < 1e-8
     np.testing.assert_allclose(s.P, np.linalg.inv(s.V), atol=1e-8)
     np.testing.assert_allclose(s.theta, np.linalg.solve(s.V, s.moments), atol=1e-8)
 
 
+@pytest.mark.skipif(numba.config.DISABLE_JIT, reason="NUMBA_DISABLE_JIT is set: nothing is compiled")
 def test_compiled_and_plain_updates_agree_bit_for_bit():
     fast, _ = many_updates(300, 5, 0.5, 4096, 3)
     slow, _ = many_updates.py_func(300, 5, 0.5, 4096, 3)

@@ -2,6 +2,10 @@
 
 import importlib.metadata
 import json
+import os
+import subprocess
+import sys
+from pathlib import Path
 
 import numpy as np
 import pytest
@@ -39,6 +43,7 @@ class Gate:
     def restore(self, state):
         self.n = state["n"]
 """
+ROOT = Path(__file__).resolve().parent.parent
 FREE, POOL = StreamSpec(context="free", d=3), StreamSpec(d=3)
 
 
@@ -131,8 +136,14 @@ def test_a_class_and_functions_of_one_rule_decide_alike(source, stream, follower
 
 @pytest.mark.slow
 def test_compiled_and_plain_play_the_same_run(source):
+    """In a process that compiles without optimising, in half the time; test_sim_kernels has the optimised run."""
     spec = game(mine(source(PACED)), FREE, "evader")
-    np.testing.assert_array_equal(rows(spec, True), rows(spec, False))
+    code = "import sys; from sim import engine; from sim.spec import RunSpec; "
+    code += "print(engine.play(RunSpec.model_validate_json(sys.argv[1])).rows[0].tobytes().hex())"
+    words = [sys.executable, "-W", "error", "-c", code, spec.model_dump_json()]
+    done = subprocess.run(words, env=os.environ | {"NUMBA_OPT": "0"}, cwd=ROOT, capture_output=True, text=True)
+    assert done.returncode == 0, done.stderr
+    assert bytes.fromhex(done.stdout) == rows(spec)[0].tobytes()
 
 
 def test_what_numba_refuses_is_played_plainly_and_said(source):

@@ -34,6 +34,16 @@ def test_floor_constant():
     assert pytest.approx(0.0758, abs=5e-5) == bounds.FLOOR_CONSTANT
 
 
+def test_every_constant_counts():
+    """Numbers other than 1, so that none may be left out, squared or divided by."""
+    assert float(bounds.information_cap(5, 3, 2.0, 4.0, vectors=7)) == pytest.approx(3 * math.log(1 + 5 * 7 * 16 / 6))
+    assert float(bounds.trivial(2.0, 3.0, 5)) == 30.0
+    assert float(bounds.potential_cap(3.0)) == 6.0
+    assert float(bounds.count_cap(3.0)) == pytest.approx(3.0 / math.log(1.25))
+    assert float(bounds.theorem1(3.0, 2, 4.0)) == 12.0
+    assert float(bounds.floor(2.0, 3, 8, 2)) == pytest.approx(math.exp(-0.5) / 8 * 12)
+
+
 @given(dims, budgets)
 def test_property_information_per_label_falls(d, n):
     """D_n / n decreases: the step of theorem 2's proof that bounds the openings."""

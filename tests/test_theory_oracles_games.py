@@ -11,7 +11,7 @@ from scipy.optimize import linprog
 from theory.oracles import certificate, games
 from theory.oracles import replies as oracles
 
-many = settings(max_examples=200)
+many = settings(max_examples=60)
 seeds, sides, modes = (
     st.integers(0, 2**32 - 1),
     st.integers(1, 5),
@@ -140,7 +140,7 @@ def test_property_mixing_is_no_worse_than_the_best_pure_gate(seed, n, m, beta):
 
 
 @given(seeds, st.integers(1, 5), st.integers(1, 3))
-@settings(max_examples=60)
+@settings(max_examples=30)
 def test_property_mixed_gate_value_rises_with_the_budget(seed, n, m):
     widths, damage, thresholds, worth, cost = arena(np.random.default_rng(seed), n, m)
     values = [

@@ -138,6 +138,25 @@ def test_table_has_its_columns_and_repeats_by_seed(table):
     assert routing.ratios(0, 0, [1.0]).empty
 
 
+def test_the_bounds_by_hand():
+    np.testing.assert_allclose(routing.general_bound([0.25, 1.0]), [4.0, 1.0], rtol=1e-15)
+    np.testing.assert_allclose(routing.linear_bound([0.25, 1.0]), [16 / 13, 1.0], rtol=1e-15)
+
+
+def test_random_instances_are_linear_and_polynomial_by_turns(table):
+    kinds = table.groupby(["seed", "instance"])["kind"].first().unstack("seed").iloc[:40]
+    assert (kinds[::2] == "linear").all(axis=None) and (kinds[1::2] == "polynomial").mean(axis=None) > 0.5
+    assert routing.tight(0.5, 0.2).scale.tolist() == [0.5, 1.0]
+
+
+def test_random_coefficients_span_four_decades():
+    rng = np.random.default_rng(0)
+    drawn = np.concatenate([routing.random_links(rng, 8, 3).coefficients.ravel() for _ in range(50)])
+    there = drawn[drawn > 0.0]
+    assert 0.01 <= there.min() < 0.02 and 50.0 < there.max() <= 100.0
+    assert len(there) / len(drawn) == pytest.approx(0.6, abs=0.05)
+
+
 def test_judges_pass_on_every_seed_set(table):
     for name, judge in (("L1", judges.any_latencies), ("L2", judges.linear_latencies)):
         claim = ledger.Claim(name, "origin", "", "classical", "upper", ("routing",), "", judge, "")

@@ -70,3 +70,27 @@ def test_lists_go_from_simple_to_the_specs_own():
     for simpler, own in simplest.fields(start()).values():
         assert isinstance(simpler, list)
         assert not isinstance(own, int) or own not in simpler or own is False
+    assert simplest.counts(10**6, 20)[:2] == [20, 21]
+    listed = simplest.fields(start())
+    assert listed["learner.delta"][0][0] == 0.05 and listed["seed"][0][:2] == [0, 1]
+
+
+def test_a_simpler_follower_brings_its_pool():
+    """Eight responses from isotropic contexts, nothing of the planner; a free follower has two."""
+    drawn = {name: own for name, (_, own) in simplest.fields(start()).items()}
+    pool = simplest.assembled(start(), drawn | {"follower.kind": "iid"}, full=False)
+    assert (pool.stream.context, pool.stream.N, pool.follower.kind, pool.budget) == ("isotropic", 8, "iid", 7)
+    free = simplest.assembled(start(), drawn | {"T": 5}, full=False)
+    assert (free.stream.context, free.stream.N, free.T, free.budget) == ("free", 2, 5, 5)
+    assert simplest.assembled(start(), drawn | {"T": 100}, full=True).budget == 100
+
+
+@pytest.mark.parametrize("evaluations", [1, 12])
+def test_the_greedy_loop_gets_the_plays_that_are_left(monkeypatch, evaluations):
+    plays = []
+    monkeypatch.setattr(search, "shrink", lambda target, spec, play, **options: options)
+    options = simplest.simplest(
+        TARGETS["B8"], start("B8", T=50), lambda s: plays.append(s) or play(s), evaluations=evaluations
+    )
+    assert 1 < len(plays) <= 1 + max(3 * evaluations // 4, 1)  # the spec itself is judged first
+    assert options["evaluations"] == evaluations - (len(plays) - 1)

@@ -73,6 +73,7 @@ def of(out, claim, source, quantile=1.0):
 
 def test_every_claim_has_its_rows_in_order(out):
     assert list(out.columns) == list(tightness.COLUMNS)
+    assert list(out.index) == list(range(len(out)))
     assert list(dict.fromkeys(out["claim"])) == ["B2", "B3a", "B3b", "B7", "B8", "B9a", "L1", "L2"]
     assert out["ratio"].between(0.0, 1.0 + 1e-9).all()
     assert not out.isna().any().any()
@@ -149,6 +150,19 @@ def test_tight_examples_are_the_worst_of_the_routes(out):
     assert of(out, "L2", "worst found") == pytest.approx(1.0, abs=1e-9)
     assert of(out, "L1", "worst found") == pytest.approx(1.0, abs=1e-4)
     assert of(out, "L2", "runs", 0.5) < 0.999
+    sampled = out[(out["claim"] == "L1") & (out["source"] == "runs")]
+    assert set(sampled["n"]) == {20 * 2}  # twenty random instances at two shares below 1; tight ones are no sample
+
+
+def test_a_bound_that_equals_the_trivial_one_is_not_useful(monkeypatch):
+    class Met:
+        """A target whose bound is the trivial one."""
+
+        def worst(self, table):
+            return dict(ratio=0.5, bound=1.0, trivial=1.0)
+
+    monkeypatch.setattr(tightness, "target_of", lambda name: Met())
+    assert tightness.replayed(INSTANCES / "B3b.json", lambda spec: None)["useful"].tolist() == [0.0]
 
 
 def test_a_silent_instance_is_refused(tmp_path):
