@@ -115,7 +115,7 @@ def test_latency_allows_rounding_only(column):
     found = path.latency({"a": rows(3, **{column: [-5.0, 0.0, 1.01 * ROUNDING]}), "b": rows()}, LEVEL)
     assert (found.outcome, found.n, found.measured, found.bound) == (FAIL, 4, 1.01 * ROUNDING, 0.0)
     assert found.detail.startswith("1 runs of 4")
-    others = dict(radius_mode="scaled"), dict(control="x"), dict(t=7), dict(gate="llf_oracle")
+    others = dict(radius_mode="scaled"), dict(control="x"), dict(t=7), dict(gate="llf_oracle"), dict(misfit=1e-3)
     for skipped in (dict(conf_ratio_max=1.1), *others):
         table = pd.concat([rows(), rows(**{column: 1.0}, **skipped)], ignore_index=True)
         assert outcome(path.latency, a=table) == PASS

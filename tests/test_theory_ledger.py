@@ -111,6 +111,8 @@ def test_edited_changes_one_table_of_a_judge_and_only_for_it():
     seen = []
     wrong = edited(lambda given, level: seen.append((given, level)), "x", a=lambda t: 10 * t["a"], b="new")
     wrong(tables, 0.5)
+    swapped = edited(lambda given, level: given["x"], "x", a=lambda t: t["b"], b=lambda t: t["a"])
+    assert swapped({"x": pd.DataFrame({"a": [1], "b": [2]})}, 0.5).to_numpy().tolist() == [[2, 1]]  # not one by one
     ((given, level),) = seen
     assert given["x"]["a"].tolist() == [10, 20] and given["x"]["b"].tolist() == ["new"] * 2 and level == 0.5
     assert given["y"] is tables["y"] and tables["x"]["a"].tolist() == [1, 2] and "b" not in tables["x"]

@@ -170,8 +170,14 @@ def tightened(rows: pd.DataFrame, share: float = 0.95) -> pd.DataFrame:
 
 
 def edited(judge: Judge, table: str, **columns: Any) -> Judge:
-    """The judge on tables of which one has other columns (values, or functions of the table): for controls."""
-    return lambda tables, level: judge({**tables, table: tables[table].assign(**columns)}, level)
+    """The judge on tables of which one has other columns (values, or functions of the table as it is): for controls."""
+
+    def wrong(tables: Tables, level: float) -> Finding:
+        given = tables[table]
+        changed = {name: made(given) if callable(made) else made for name, made in columns.items()}
+        return judge({**tables, table: given.assign(**changed)}, level)
+
+    return wrong
 
 
 def _shown(comparisons: list[Comparison], level: float) -> str:

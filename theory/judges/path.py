@@ -122,9 +122,9 @@ def latency_of(rows: pd.DataFrame) -> Finding:
 
 
 def latency(tables: Tables, level: float) -> Finding:
-    """B3a: on E a round's regret is at most both latencies."""
+    """B3a: on E a round's regret is at most both latencies, where payoffs are linear."""
     rows = on_event(last(tables))
-    return latency_of(rows[rows["radius_mode"] == "theory"])
+    return latency_of(rows[(rows["radius_mode"] == "theory") & (rows["misfit"] == 0.0)])
 
 
 def latency_control(tables: Tables, level: float) -> Finding:
