@@ -25,7 +25,7 @@ POLICIES = {
     "fixed": style.Look("SGPO, ε = 0.1", "#009E73", "^", "--"),
 }
 REGIMES = {"regular": "regular data", "noisy": "noisy data", "near_separable": "nearly separable data"}
-SMALL, LARGE = 0.1, 0.2
+RANGES = (("0.0125 ≤ δ ≤ 0.1", 0.0125, 0.1), ("δ ≥ 0.2", 0.2, np.inf))  # over which the ledger fits exponents
 
 
 def draw(tables: Tables) -> Figure:
@@ -67,17 +67,19 @@ def _panel(ax: Axes, rows: pd.DataFrame) -> None:
 
 def _slopes(rows: pd.DataFrame) -> str:
     parts = [
-        f"{_slope(rows[keep])} for δ {sign} {edge:g}"
-        for sign, edge, keep in (("≤", SMALL, rows["delta"] <= SMALL), ("≥", LARGE, rows["delta"] >= LARGE))
-        if rows.loc[keep, "delta"].nunique() > 1
+        f"{_slope(part)} for {name}"
+        for name, low, high in RANGES
+        for part in (rows[rows["delta"].between(low, high)],)
+        if part["delta"].nunique() > 1
     ]
     return "\n  slope " + ",\n  slope ".join(parts) if parts else ""
 
 
 def _slope(rows: pd.DataFrame) -> str:
-    """Mean log-log slope over data sets with its 95 % interval."""
+    """Mean log-log slope over data sets with its 95 % interval, which one data set does not have."""
     each = rows.groupby(list(REPEATS))[["delta", "regret"]].apply(
         lambda part: np.polyfit(np.log(part["delta"]), np.log(part["regret"]), 1)[0]
     )
     found = summary(each.reset_index(name="slope").assign(all=0), ["all"], "slope").iloc[0]
-    return f"{found['mean']:.2f} [{found['low']:.2f}, {found['high']:.2f}]"
+    interval = f" [{found['low']:.2f}, {found['high']:.2f}]" if found["n"] > 1 else ""
+    return f"{found['mean']:.2f}{interval}"

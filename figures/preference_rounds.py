@@ -12,11 +12,12 @@ NAME = "f15_preference_rounds"
 TITLE = "Preference game: self-annotation round by round"
 CAPTION = (
     "Accuracy on clean pairs with 95 % intervals; below, the paired difference from seed DPO after the last round. "
-    "The feature ball's gain is there before the first round."
+    "The feature ball's gain is there before the first round: on the seed labels it is ridge-DPO."
 )
 NEEDS = {"preference_rounds": ("method", "round", "accuracy", "seed", "replication", "flip")}
 BASE = "dpo"
 SHORT = {
+    "ridge": "ridge-DPO",
     "self_L0": "ε = 0",
     "L1": "SSAPO L1",
     "L2": "SSAPO L2",
@@ -28,6 +29,7 @@ SHORT = {
 }
 METHODS = {
     "dpo": style.Look("DPO on the seed labels alone", "#000000", "*", "-"),
+    "ridge": style.Look("ridge-DPO, the feature ball's pull", "#A6761D", "h", "-"),
     "self_L0": style.Look("self-annotation, ε = 0 (no follower)", "#4D4D4D", "<", "--"),
     "L1": style.Look("SSAPO, leader L1", "#0072B2", "o", "-"),
     "L2": style.Look("SSAPO, leader L2", "#D55E00", "s", "-"),

@@ -119,7 +119,9 @@ def test_state_of_an_exponent(low, high, relation, answer):
 @pytest.mark.parametrize("name", ["f12_preference_regret", "f15_preference_rounds", "f16_preference_labels"])
 def test_one_run_draws_without_intervals(name, data):
     single = {table: data[table][data[table]["replication"] == 0] for table in gallery.FAMILIES[name].needs}
-    assert gallery.FAMILIES[name].draw(single).axes
+    drawn = gallery.FAMILIES[name].draw(single)
+    legends = [ax.get_legend() for ax in drawn.axes]
+    assert drawn.axes and not any("nan" in t.get_text() for box in legends if box for t in box.get_texts())
 
 
 def texts(figure) -> str:

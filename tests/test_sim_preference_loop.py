@@ -41,6 +41,7 @@ def test_without_a_radius_or_flips_the_methods_coincide():
     base = last(table, "self_L0")
     for method in ("L1", "L2", "L3", "feature", "rdpo"):
         assert last(table, method)["loss"] == pytest.approx(base["loss"], abs=1e-6), method
+    assert last(table, "ridge")["loss"] == last(table, "dpo")["loss"]
     dpo = table[table["method"] == "dpo"]
     assert dpo["accuracy"].nunique() == 1 and (table["labels"] == 30).all()
 
@@ -143,11 +144,47 @@ def test_fits_are_stationary(method):
             loss = rivals.dr_dpo_loss(xi)
         if method == "kldpo":
             loss = (rivals.kldpo_weights(Z @ theta) * losses.logistic(xi)).mean()
+        if method == "ridge":
+            return loss + (0.05 + steps.matched_ridge(0.02, steps.learn("feature", spec, Z)) / 2.0) * t @ t
         return loss + 0.05 * t @ t + (spec.eps * np.linalg.norm(t) if method == "feature" else 0.0)
 
     slack = 1e-4 if method == "kldpo" else 1e-5  # its weights and fit only alternate
     for e in np.eye(4) * 1e-5:
         assert (objective(theta + e) - objective(theta - e)) / 2e-5 == pytest.approx(0.0, abs=slack)
+
+
+@pytest.mark.parametrize("eps", [0.01, 0.05, 0.1])
+@pytest.mark.parametrize("flip", [0.0, 0.25])
+def test_on_one_set_of_labels_the_ball_is_a_ridge(eps, flip):
+    """The ridge of weight eps/||theta|| finds the ball's own policy, which is not DPO's."""
+    spec = PreferenceSpec(N=40, d=4, eps=eps, flip=flip)
+    for replication in range(3):
+        Z = data.seed_pairs(spec, replication)
+        ball_policy, ridge, dpo = (steps.learn(m, spec, Z) for m in ("feature", "ridge", "dpo"))
+        np.testing.assert_allclose(ridge, ball_policy, atol=1e-5)
+        assert np.linalg.norm(dpo) > np.linalg.norm(ridge) + 1e-2
+
+
+def test_ridge_never_annotates_and_an_empty_ball_makes_it_dpo():
+    table = loop.play(SMALL, 0)
+    ridge = table[table["method"] == "ridge"]
+    assert ridge["accuracy"].nunique() == 1 and (ridge["moved"] == 0.0).all()
+    assert steps.matched_ridge(0.0, np.zeros(3)) == 0.0 and steps.matched_ridge(0.5, np.array([0.3, 0.4])) == 1.0
+
+
+def test_without_its_unbought_rows_a_loop_is_the_rest_of_it():
+    whole, rest = loop.play(SHOP, 1), loop.play(SHOP, 1, alone=False)
+    pd.testing.assert_frame_equal(whole[whole["gate"] != "never"].reset_index(drop=True), rest, check_exact=True)
+
+
+def test_held_out_pairs_are_drawn_once_and_belong_to_their_spec():
+    first, other = SMALL, SMALL.model_copy(update={"held_out": 50, "seed": 1})
+    theta = np.ones(4)
+    once, apart, again = (data.judge(s, 0, theta) for s in (first, other, first))
+    assert once == again != apart
+    x = data.sample(other, 0, data.HELD_OUT, other.held_out).x
+    truth = losses.sigmoid(x @ data.theta_star(other, 0) * np.sign(x @ theta))
+    assert apart.accuracy == pytest.approx(truth.mean(), abs=1e-12)
 
 
 def test_rivals_have_their_known_limits():

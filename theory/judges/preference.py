@@ -5,10 +5,8 @@
 """
 
 from dataclasses import replace
-from functools import partial
 
 import numpy as np
-import pandas as pd
 
 from theory.judges.path import JUST_BELOW, Change, unchanged
 from theory.ledger import (
@@ -121,10 +119,14 @@ def planted(text: str, *checks: str, outcome: str = FAIL) -> Control:
     return Control(text, wrong, outcome=outcome)
 
 
-def swapped(table: pd.DataFrame, column: str) -> pd.Series:
-    """A column of the finite-K rows with tangents in the place of chords: their orderings turned round."""
-    other = {"measured": "bound", "bound": "measured"}[column]
-    return table[column].where(~table["instance"].str.contains("below|above"), table[other])
+def changed_over(tables: Tables, level: float) -> Finding:
+    """S13's judge with tangents in the place of chords: both orderings turned round, the errors as they are."""
+    rows = tables["preference_limits"]
+    ordered = rows["instance"].str.contains("below|above")
+    turned = rows.assign(
+        measured=rows["measured"].where(~ordered, rows["bound"]), bound=rows["bound"].where(~ordered, rows["measured"])
+    )
+    return reaches("pieces")({"preference_limits": turned}, level)
 
 
 CLAIMS = (
@@ -160,9 +162,7 @@ CLAIMS = (
           "neither is off by more than h^2/32, h = window/(K - 1)", DERIVED, "upper", LIMITS, LEDGER_FIGURE,
           reaches("pieces"),
           (planted("h/2 in the place of h", "pieces"),
-           Control("tangents and chords changed over", edited(reaches("pieces"), "preference_limits",
-                                                              measured=partial(swapped, column="measured"),
-                                                              bound=partial(swapped, column="bound")))),
+           Control("tangents and chords changed over", changed_over)),
           "the loss has curvature at most 1/4"),
     Claim("S14a", "margin line", "An equilibrium exists: on the whole margin line the follower attains its worst value",
           f"{C25}, read without a window", "upper", LIMITS, LEDGER_FIGURE, reaches("attained"),

@@ -13,7 +13,6 @@ import numpy as np
 import pandas as pd
 
 from theory import stats
-from theory.inequalities import violations
 from theory.judges.path import JUST_BELOW, Change, unchanged
 from theory.ledger import (
     C25,
@@ -26,6 +25,7 @@ from theory.ledger import (
     Judge,
     Tables,
     all_of,
+    broken,
     compared,
     edited,
     inside,
@@ -54,7 +54,8 @@ def bound_r1(tables: Tables, level: float, change: Change = unchanged) -> Findin
     """
     rows = tables["preference_regret"].dropna(subset=["r1_bound"])
     regret = change(compared(rows["r1_measured"], rows["r1_bound"], LOG2))
-    return within(pd.concat([regret, violations(rows["risk"], LOG2)]), adversaries(rows))
+    risks = compared(rows["risk"], LOG2, 2.0 * LOG2)
+    return within(pd.concat([regret, risks[broken(risks)]]), adversaries(rows))
 
 
 def bound_r2(tables: Tables, level: float, change: Change = unchanged) -> Finding:

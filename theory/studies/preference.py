@@ -37,7 +37,11 @@ DATASETS = {  # in each seed set, at the first look
 BLOCK = 5  # replications of the loop in a cell
 FLIPS = (0.0, 0.25)
 BLOCKS = {"smoke": 1, "standard": 4, "paper": 60}
-BUYS = {"smoke": (3, (200,)), "standard": (16, (200, 300)), "paper": (100, (200, 300, 400))}
+BUYS = {  # replications in each seed set at the first look, budgets, budgets of the paced gate
+    "smoke": (3, (200,), (400,)),
+    "standard": (16, (200, 300), (400, 500)),
+    "paper": (100, (200, 300, 400), (400, 500, 600)),
+}
 LINES = {"smoke": 2, "standard": 6, "paper": 20}
 
 
@@ -88,8 +92,9 @@ def round_cells(tier: Tier, look: int = 0) -> Cells:
 
 def label_cells(tier: Tier, look: int = 0) -> Cells:
     """One cell a replication, all budgets."""
-    n, budgets = BUYS[tier.name]
-    return tuple(dict(seed=s, replication=r, budgets=list(budgets)) for s in range(tier.sets) for r in batch(n, look))
+    n, budgets, paced = BUYS[tier.name]
+    told = dict(budgets=list(budgets), paced=list(paced))
+    return tuple(dict(seed=s, replication=r) | told for s in range(tier.sets) for r in batch(n, look))
 
 
 STUDIES: tuple[Study, ...] = (
@@ -101,5 +106,5 @@ STUDIES: tuple[Study, ...] = (
     Study("preference_capped", capped_cells, line.capped, 0.2),
     Study("preference_worst", worst_cells, worst.worst, 0.05),
     Study("preference_rounds", round_cells, rounds.rounds, 0.8, round_cells),
-    Study("preference_labels", label_cells, rounds.labels, 0.5, label_cells),
+    Study("preference_labels", label_cells, rounds.labels, 0.7, label_cells),
 )

@@ -11,7 +11,8 @@ from sim.preference import loop
 from sim.preference.data import PreferenceSpec
 
 METHODS = ("dpo", "ridge", "self_L0", "L1", "L2", "L3", "feature", "spa", "rdpo", "dr_dpo")
-GATES = ("random", "margin", "llf_paced", "llf_quantile")
+SPENDERS = ("random", "margin", "llf_quantile")
+PACED = "llf_paced"  # spends a seventh of its budget here, so it is given larger ones
 SELF = "self-annotation"
 SEED_LABELS = PreferenceSpec().N
 SHORT = (200, 200, 200)  # pairs of each round where labels are bought: gates look at every pair
@@ -24,8 +25,10 @@ def rounds(seed: int, first: int, last: int, flip: float) -> pd.DataFrame:
     return pd.concat([loop.play(spec, r) for r in range(first, last)], ignore_index=True)
 
 
-def labels(seed: int, replication: int, budgets: list[int]) -> pd.DataFrame:
+def labels(seed: int, replication: int, budgets: list[int], paced: list[int]) -> pd.DataFrame:
     """DPO on 50 seed labels and up to b bought by each gate, and self-annotation from as many true labels.
+
+    ``paced`` are the budgets b of llf_paced, ``budgets`` those of the other gates.
 
     strategy is "self-annotation" or the gate; budget counts the seed labels too, ``labels`` are those really used;
     budget 50 is self-annotation from the seed labels alone.  Rows of the last round.  gain: accuracy minus that of
@@ -33,8 +36,8 @@ def labels(seed: int, replication: int, budgets: list[int]) -> pd.DataFrame:
     """
     common = dict(rounds=SHORT, snr=SNR, seed=seed)
     played = [loop.play(PreferenceSpec(methods=("self_L0",), **common), replication).assign(strategy=SELF)]
-    for b in budgets:
-        table = loop.play(PreferenceSpec(methods=("dpo",), gates=GATES, B=b, **common), replication, False)
+    for gates, b in (*((SPENDERS, b) for b in budgets), *(((PACED,), b) for b in paced)):
+        table = loop.play(PreferenceSpec(methods=("dpo",), gates=gates, B=b, **common), replication, False)
         played.append(table.assign(strategy=table["gate"]))
     bought = pd.concat(played, ignore_index=True)
     used = bought.loc[bought["round"] == len(SHORT), "labels"] - SEED_LABELS
@@ -46,5 +49,5 @@ def labels(seed: int, replication: int, budgets: list[int]) -> pd.DataFrame:
     table = table[table["round"] == len(SHORT)].assign(budget=table["N"] + table["B"])
     base = table[table["strategy"] == SELF].set_index("labels")["accuracy"]
     table = table.assign(gain=table["accuracy"] - base.reindex(table["labels"]).to_numpy())
-    shown = table["budget"].isin([SEED_LABELS, *(SEED_LABELS + b for b in budgets)])
+    shown = (table["strategy"] != SELF) | table["B"].isin([0, *budgets])
     return table[shown].reset_index(drop=True)
