@@ -10,8 +10,9 @@ NAME = "f27_queried"
 TITLE = "Two clocks: bought rounds obey sqrt(dB), all rounds do not"
 CAPTION = (
     "Mean regret over theorem 6's bound sqrt((B + 2 D_B) K), which holds on bought rounds for every gate and follower "
-    "(filled; left of the line). The same bound read on all rounds (open) fails: that is the beta-free reading."
+    "(filled; left of the line, at the left edge where no label was bought). The same bound read on all rounds (open) fails: that is the beta-free reading."
 )
+LEAST = 1e-3  # where no label was bought
 NEEDS = {"overlay_queried": ("gate", "follower", "d", "queried", "all")}
 
 
@@ -31,8 +32,9 @@ def draw(tables: Tables) -> Figure:
                 continue
             y, look = -len(names), style.look_of(follower, style.FOLLOWERS)
             bought, every = float(own["queried"].iloc[0]), float(own["all"].iloc[0])
-            ax.plot([max(bought, 1e-4), every], [y, y], color=style.OTHER, linewidth=1.0, zorder=1)
-            ax.plot(max(bought, 1e-4), y, look.marker, color=look.colour, markersize=7)
+            bought = max(bought, LEAST)
+            ax.plot([bought, every], [y, y], color=style.OTHER, linewidth=1.0, zorder=1)
+            ax.plot(bought, y, look.marker, color=look.colour, markersize=7)
             ax.plot(every, y, look.marker, color=look.colour, markersize=7, markerfacecolor="white")
             names.append(f"{style.gate_look(gate).label}, {follower}")
     ax.set_yticks(-np.arange(len(names)), names)

@@ -113,8 +113,10 @@ def ordered(names: Iterable[str], known: Iterable[str]) -> list[str]:
 
 
 def gate_look(gate: str) -> Look:
-    """The look of a gate in every figure."""
-    return look_of(gate, GATES)
+    """The look of a gate in every figure; with a coin beside it (llf_paced+coin0.5) that of the gate, dotted."""
+    name, _, share = gate.partition("+coin")
+    look = look_of(name, GATES)
+    return look._replace(label=f"{look.label} + coin ({float(share):.0%})", line=":") if share else look
 
 
 def gate_order(gates: Iterable[str]) -> list[str]:
