@@ -10,7 +10,8 @@ NAME = "f27_queried"
 TITLE = "Two clocks: bought rounds obey sqrt(dB), all rounds do not"
 CAPTION = (
     "Mean regret over theorem 6's bound sqrt((B + 2 D_B) K), which holds on bought rounds for every gate and follower "
-    "(filled; left of the line, at the left edge where no label was bought). The same bound read on all rounds (open) fails: that is the beta-free reading."
+    "(filled; left of the line, at the left edge where no label was bought). The same bound read on all rounds "
+    "(open) fails: that is the beta-free reading."
 )
 LEAST = 1e-3  # where no label was bought
 NEEDS = {"overlay_queried": ("gate", "follower", "d", "queried", "all")}
