@@ -19,7 +19,21 @@ import numpy as np
 from numba.extending import overload, register_jitable
 
 from sim import game, version
-from sim.rules import bait, codes, draws, evasion, followers, gates, leader, learners, log, planners, rounds, streams
+from sim.rules import (
+    bait,
+    codes,
+    draws,
+    evasion,
+    followers,
+    gates,
+    insurance,
+    leader,
+    learners,
+    log,
+    planners,
+    rounds,
+    streams,
+)
 
 CACHE = Path(os.environ.get("XDG_CACHE_HOME") or Path.home() / ".cache") / "budgeted-stackelberg"
 if "NUMBA_CACHE_DIR" not in os.environ:
@@ -30,14 +44,18 @@ if "NUMBA_CACHE_DIR" not in os.environ:
 _NUMBERS = {
     learners: "dot dots row_dots matvec weigh square_width theory_radius radius confidence_ratio",
     leader: "score pick_against assess assess_classes",
-    gates: "signal coin share_below paced_threshold confidence_rule schedule_rule decide",
+    insurance: "chance fresh pays",
+    gates: "signal coin share_below paced_threshold confidence_rule schedule_rule decide decide_alone",
     followers: "ascend smallest worst_pick choose tremble hard",
-    streams: "component fill_pool",
+    streams: "component fill_pool bend",
     log: "blank advance write",
-    rounds: "surprise surprise_of_class payoffs_of lay_out noise compare meet meet_class",
+    rounds: "surprise surprise_of_class best payoffs_of lay_out noise compare meet meet_class",
 }
+_MODULES = (
+    codes, draws, streams, learners, leader, insurance, gates, followers, evasion, bait, planners, rounds, log,
+)  # fmt: skip
 _ARRAYS = {
-    draws: "mix bits uniform bell gaussian",
+    draws: "mix bits uniform bell gaussian standard",
     learners: "update absorb",
     gates: "settle",
     rounds: "present buy predict_class learn_class",
@@ -50,7 +68,7 @@ def _rules() -> dict[types.FunctionType, str]:
     """Every plain function of ``sim.rules``, and how it enters a run: "numbers", "arrays", or "called" (copies
     of these would only cost compile time)."""
     found = dict[types.FunctionType, str]()
-    for module in (codes, draws, streams, learners, leader, gates, followers, evasion, bait, planners, rounds, log):
+    for module in _MODULES:
         for name, rule in vars(module).items():
             if isinstance(rule, types.FunctionType) and rule.__module__ == module.__name__ and rule not in _OVERLOADED:
                 copied = {how: name in table.get(module, "").split() for how, table in _COPIED.items()}

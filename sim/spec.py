@@ -9,8 +9,8 @@ from typing import Annotated, Literal
 
 from pydantic import BeforeValidator, model_validator
 
-from sim import plugins, scripts, sources
-from sim.fields import Count, Fraction, Index, NonNegative, Positive, Price, Share, Spec, budget_of, one_of
+from sim import fields, plugins, scripts, sources
+from sim.fields import Count, Fraction, Index, NonNegative, Part, Positive, Price, Share, Spec, budget_of, one_of
 from sim.fields import no_bool as _no_bool
 from sim.rules import codes, followers, gates
 
@@ -21,6 +21,8 @@ class StreamSpec(Spec):
     N  8 by default; 2 in the free game, the number of classes on a recorded stream, whose file sets d
     path  a .npz (X, y) or .parquet file, or ``digits``; ``center`` subtracts its mean row before scaling
     exponent  shapes power_law;  components, leak (scale outside a component's block)  zipf and shift
+    noise  the law of the label noise, of variance sigma^2 (``rules.draws.standard``)
+    misfit  how far payoffs of a pool are from linear ones (``rules.streams``) [reward]
     """
 
     context: Annotated[str, one_of("context", codes.CONTEXTS)] = "isotropic"
@@ -32,6 +34,8 @@ class StreamSpec(Spec):
     path: str = ""
     test_fraction: Fraction = 0.25
     center: bool = False
+    noise: Annotated[str, one_of("noise", codes.NOISES)] = "gaussian"
+    misfit: NonNegative = 0.0
 
     @model_validator(mode="after")
     def _consistent(self) -> "StreamSpec":
@@ -45,6 +49,13 @@ class StreamSpec(Spec):
                 f"context = {self.context!r} with path = {self.path!r}: a recorded stream, and no other, needs a "
                 "path (.npz, .parquet or 'digits')"
             )
+        if self.misfit > 0.0 and self.context in ("free", "recorded"):
+            raise ValueError(
+                f"misfit = {self.misfit:g} with context {self.context!r}: it bends the payoffs of a pool; give a pool "
+                "context or misfit = 0"
+            )
+        if self.noise != "gaussian" and self.context == "recorded":
+            raise ValueError(f"noise = {self.noise!r} with a recorded stream: its labels are its own; leave noise out")
         return self
 
 
@@ -124,6 +135,7 @@ class GateSpec(Spec):
 
     latency  the one it compares: "width", "regret", or "" for the rule's usual one;  eta  0 means 1/sqrt(B)
     cap  False lifts the hard budget, for the two theorems that need none and for a plugin
+    coin_share  the share of the budget that a coin spends beside the gate (``sim.rules.insurance``), 0 for none
     """
 
     kind: Annotated[str, one_of("gate", gates.KINDS)] = "always"
@@ -136,10 +148,16 @@ class GateSpec(Spec):
     window: Count = 256
     purse: Annotated[str, one_of("purse", ("prefix", "random"))] = "prefix"
     cap: bool = True
+    coin_share: Part = 0.0
     path: str = ""
 
     @model_validator(mode="after")
     def _consistent(self) -> "GateSpec":
+        if self.coin_share and (self.traits.reference or self.kind == "random"):
+            raise ValueError(
+                f"coin_share = {self.coin_share:g} with gate {self.kind!r}: it buys all, none or by lot already, and "
+                "has nothing to insure; give another gate, or coin_share = 0"
+            )
         if not self.cap and not self.traits.uncapped:
             raise ValueError(f"cap = False with gate {self.kind!r}: only llf_fixed and llf_paced promise to need none")
         _check_plugin(self.kind, self.path, plugins.GATE)
@@ -208,7 +226,7 @@ class RunSpec(Spec):
 
     @model_validator(mode="after")
     def _consistent(self) -> "RunSpec":
-        budget_of(self.T, self.beta, self.B)
+        fields.coins_of(self.budget, self.gate.coin_share)
         self._check_follower()
         traits = followers.TRAITS_OF[self.follower.kind]
         free = (traits.game or self.stream.context) == "free"

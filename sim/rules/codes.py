@@ -13,6 +13,9 @@ ISOTROPIC, POWER_LAW, ZIPF, SHIFT, FREE, RECORDED = range(6)
 FEEDBACKS = ("pair", "full", "bandit", "gold")
 PAIR, FULL, BANDIT, GOLD = range(4)
 
+NOISES = ("gaussian", "rademacher", "uniform")
+GAUSSIAN, RADEMACHER, UNIFORM = range(3)
+
 LEADERS = ("greedy", "optimistic")
 GREEDY, OPTIMISTIC = range(2)
 
