@@ -168,6 +168,7 @@ CHANGED = {
     "T": 101, "B": 51, "seed": 1, "replications": 2, "relabel_from": 3,
     "stream.context": "power_law", "stream.N": 9, "stream.d": 9, "stream.exponent": 2.0, "stream.components": 5,
     "stream.leak": 0.1, "stream.test_fraction": 0.5, "stream.center": True,
+    "stream.noise": "uniform", "stream.misfit": 0.1,
     "follower.kind": "hard_negative", "follower.M": 2, "follower.tremble": 0.1,
     "learner.leader": "optimistic", "learner.feedback": "full", "learner.lam": 2.0, "learner.sigma": 2.0,
     "learner.S": 2.0, "learner.L": 2.0, "learner.delta": 0.1, "learner.radius_mode": "scaled",
@@ -190,7 +191,7 @@ def test_keys_differ_in_every_field():
     keys = {field: changed(field, value).key() for field, value in CHANGED.items()}
     assert len({BASE.key(), *keys.values()}) == len(keys) + 1
     covered = set(CHANGED) | {"beta", "learner.kind", "learner.radius_c", "stream.path", "gate.cap", "gate.path"}
-    covered |= {"learner.path"}
+    covered |= {"learner.path", "gate.coin_share"}
     covered |= {f"follower.{name}" for name in ("price", "turn", "haste", "period", "path", "exact")}
     nested = {
         "stream": StreamSpec,
@@ -204,6 +205,7 @@ def test_keys_differ_in_every_field():
     assert every == covered
     pairs = [
         (RunSpec(beta=0.1), RunSpec(beta=0.2)),
+        (RunSpec(gate=GateSpec(kind="llf_fixed")), RunSpec(gate=GateSpec(kind="llf_fixed", coin_share=0.5))),
         (RunSpec(gate=GateSpec(kind="llf_fixed")), RunSpec(gate=GateSpec(kind="llf_fixed", cap=False))),
         tuple(RunSpec(learner=LearnerSpec(radius_mode="fixed", radius_c=c)) for c in (1.0, 2.0)),
         (RunSpec(stream=DIGITS, follower=ALL, learner=OVA), BASE),

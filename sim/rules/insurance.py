@@ -30,7 +30,7 @@ from sim.rules import codes
 
 def chance(g, p, t):
     """Probability with which the coin buys in round t (0-based), from its purse: 0 where there is none."""
-    return p.coin_left / (g.T - t)
+    return min(1.0, p.coin_left / (g.T - t))  # labels that could not be had may outnumber the rounds left
 
 
 def pays(g, p, x, reason):
