@@ -19,7 +19,21 @@ import numpy as np
 from numba.extending import overload, register_jitable
 
 from sim import game, version
-from sim.rules import bait, codes, draws, evasion, followers, gates, leader, learners, log, planners, rounds, streams
+from sim.rules import (
+    bait,
+    choice,
+    codes,
+    draws,
+    evasion,
+    followers,
+    gates,
+    leader,
+    learners,
+    log,
+    planners,
+    rounds,
+    streams,
+)
 
 CACHE = Path(os.environ.get("XDG_CACHE_HOME") or Path.home() / ".cache") / "budgeted-stackelberg"
 if "NUMBA_CACHE_DIR" not in os.environ:
@@ -28,13 +42,14 @@ if "NUMBA_CACHE_DIR" not in os.environ:
 # Rules of every round, copied into the run: their arguments are tuples of arrays, and handing those over
 # costs more than the arithmetic.  Those that return numbers only do not count references either.
 _NUMBERS = {
+    choice: "chance curvature radius working surprise",
     learners: "dot dots row_dots matvec weigh square_width theory_radius radius confidence_ratio",
     leader: "score pick_against assess assess_classes",
     gates: "signal coin share_below paced_threshold confidence_rule schedule_rule decide",
     followers: "ascend smallest worst_pick choose tremble hard",
     streams: "component fill_pool",
     log: "blank advance write",
-    rounds: "surprise surprise_of_class payoffs_of lay_out noise compare meet meet_class",
+    rounds: "surprise surprise_of_class payoffs_of lay_out noise winner compare meet meet_class",
 }
 _ARRAYS = {
     draws: "mix bits uniform bell gaussian",
@@ -42,6 +57,7 @@ _ARRAYS = {
     gates: "settle",
     rounds: "present buy predict_class learn_class",
 }
+_MODULES = (codes, draws, streams, choice, learners, leader, gates, followers, evasion, bait, planners, rounds, log)
 _OVERLOADED = {draws.fill_bell, draws.fill_uniform, draws.uniform_at}  # compiled from another text, below
 _BORROW = dict(_nrt=False) if hasattr(numba.core.cpu.CPUTargetOptions, "_nrt") else {}
 
@@ -50,7 +66,7 @@ def _rules() -> dict[types.FunctionType, str]:
     """Every plain function of ``sim.rules``, and how it enters a run: "numbers", "arrays", or "called" (copies
     of these would only cost compile time)."""
     found = dict[types.FunctionType, str]()
-    for module in (codes, draws, streams, learners, leader, gates, followers, evasion, bait, planners, rounds, log):
+    for module in _MODULES:
         for name, rule in vars(module).items():
             if isinstance(rule, types.FunctionType) and rule.__module__ == module.__name__ and rule not in _OVERLOADED:
                 copied = {how: name in table.get(module, "").split() for how, table in _COPIED.items()}

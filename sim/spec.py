@@ -5,14 +5,14 @@ Whatever is not allowed raises pydantic's ValidationError, which names value, ru
 """
 
 import math
-from typing import Annotated, Literal
+from typing import Annotated, Any, Literal
 
 from pydantic import BeforeValidator, model_validator
 
 from sim import plugins, scripts, sources
 from sim.fields import Count, Fraction, Index, NonNegative, Positive, Price, Share, Spec, budget_of, one_of
 from sim.fields import no_bool as _no_bool
-from sim.rules import codes, followers, gates
+from sim.rules import choice, codes, followers, gates
 
 
 class StreamSpec(Spec):
@@ -88,8 +88,11 @@ class FollowerSpec(Spec):
 
 
 class LearnerSpec(Spec):
-    """Ridge (pair, full or bandit feedback), one-versus-all ridge (``ova``, gold feedback), or a
-    user's ``plugin`` (gold feedback) from the file ``path`` (``sim.plugins``)."""
+    """Ridge (pair, full or bandit feedback; by Newton steps under choice), one-versus-all ridge (``ova``, gold
+    feedback), or a user's ``plugin`` (gold feedback) from the file ``path`` (``sim.plugins``).
+
+    sigma  1 by default; that of a choice is its own (``sim.rules.choice``) and is filled in
+    """
 
     kind: Annotated[str, one_of("learner", ("ridge", "ova", codes.PLUGIN))] = "ridge"
     leader: Annotated[str, one_of("leader", codes.LEADERS)] = "greedy"
@@ -105,14 +108,25 @@ class LearnerSpec(Spec):
     control: Literal["", "wrong_update"] = ""
     path: str = ""
 
+    @model_validator(mode="before")
+    @classmethod
+    def _own_noise(cls, given: Any) -> Any:
+        chosen = isinstance(given, dict) and given.get("feedback") == "choice"
+        return {"sigma": choice.SIGMA, **given} if chosen else given
+
     @model_validator(mode="after")
     def _consistent(self) -> "LearnerSpec":
         if (self.kind != "ridge") != (self.feedback == "gold"):
             raise ValueError(
                 f"learner = {self.kind!r} with feedback = {self.feedback!r}: ova learns from gold labels (as your "
-                "plugin does) and ridge from pair, full or bandit feedback"
+                "plugin does) and ridge from pair, full, bandit or choice feedback"
             )
         _check_plugin(self.kind, self.path, plugins.LEARNER)
+        if self.feedback == "choice" and (self.sigma != choice.SIGMA or self.S * self.L > choice.MOST):
+            raise ValueError(
+                f"sigma = {self.sigma:g}, S L = {self.S * self.L:g} with feedback = 'choice': a choice has no noise "
+                f"but its draw, which tells little of far rewards; leave sigma out and keep S L <= {choice.MOST:g}"
+            )
         if self.feedback == "bandit" and self.leader == "greedy":
             raise ValueError(
                 "leader = 'greedy' with feedback = 'bandit': a greedy pick has no confidence bound on its regret "
@@ -227,10 +241,10 @@ class RunSpec(Spec):
                 f"context {self.stream.context!r}, learner {self.learner.kind!r}, follower {self.follower.kind!r}: "
                 "a recorded stream is played by learner 'ova' (or your plugin) with follower 'all', and by no others"
             )
-        if free and (self.N != 2 or self.follower.M != 1 or self.learner.feedback != "pair"):
+        if free and (self.N != 2 or self.follower.M != 1 or self.learner.feedback not in codes.COMPARED):
             raise ValueError(
                 f"N = {self.N}, M = {self.follower.M}, feedback = {self.learner.feedback!r} in the free game: it "
-                "compares one pair a round; give N = 2, M = 1 and feedback 'pair' (the defaults)"
+                "compares one pair a round; give N = 2, M = 1 (the defaults) and feedback 'pair' or 'choice'"
             )
         if not recorded and self.follower.M > self.N - 1:
             raise ValueError(f"M = {self.follower.M} > N - 1 = {self.N - 1}: the pool has too few alternatives")
