@@ -16,7 +16,7 @@ CAPTION = (
     "Measured value over bound of each claim (the line marks 1), with its verdict. Claims without a finite ratio "
     "are marked at the left."
 )
-NEEDS = {"verdicts": ("id", "statement", "tightness", "verdict", "expected")}
+NEEDS = {"verdicts": ("id", "statement", "tightness", "verdict", "sound")}
 VERDICTS = {
     "PASS": (style.GOOD, "o"),
     "FAIL": (style.BAD, "X"),
@@ -67,12 +67,7 @@ def _row(ax: Axes, i: int, row: pd.Series, ratio: float, finite: bool) -> None:
 
 
 def _verdict(row: pd.Series) -> str:
-    verdict, expected = str(row["verdict"]), row["expected"]
-    if not isinstance(expected, str) or not expected:
-        return verdict
-    if verdict == expected:
-        return verdict if verdict == "PASS" else f"{verdict} (as expected)"
-    return f"{verdict} (expected {expected})"
+    return str(row["verdict"]) + ("" if row["sound"] else " (a planted fault was not found)")
 
 
 def _name(row: pd.Series) -> str:

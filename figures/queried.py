@@ -38,7 +38,7 @@ def draw(tables: Tables) -> Figure:
     ax.set_yticks(-np.arange(len(names)), names)
     ax.axvline(1.0, color="black", linewidth=1.2)
     ax.set_xscale("log")
-    style.dress(ax, "mean regret / theorem 6's bound (ratio)", "", f"d = {rows['d'].max()}")
+    style.dress(ax, "mean regret / theorem 6's bound (ratio)", "gate, follower", f"d = {rows['d'].max()}")
     marks = [style.line("bought rounds", "black", "", "o"), style.line("all rounds", "black", "", "$\u25cb$")]
     style.legend_foot(figure, marks, 2)
     return figure

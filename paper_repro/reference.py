@@ -20,7 +20,20 @@ REASONS = ["below_threshold", "opened", "certified", "out_of_budget", "forced"]
 EXACT = ["labels", "mistakes", "mistakes_queried", *REASONS, "decision_hash"]
 CLOSE = ["regret", "regret_queried", "psi", "radius", "conf_ratio_max", "latency_sum", "accuracy"]
 TOLERANCE = 1e-9
-VERDICT = ["id", "statement", "origin", "measured", "bound", "tightness", "verdict", "agreement"]
+VERDICT = [
+    "id",
+    "statement",
+    "origin",
+    "measured",
+    "bound",
+    "tightness",
+    "verdict",
+    "n",
+    "looks",
+    "useful",
+    "by_set",
+    "control",
+]
 WITH_NUMBERS = ("smoke",)
 SHIPPED = ("bench_preference", "llm_runs", "llm_times")
 

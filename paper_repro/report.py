@@ -40,11 +40,14 @@ def claim_rows(verdicts: pd.DataFrame, seconds: dict[str, float], tier: str) -> 
 
 def surprise(row: dict) -> str:
     """What a reader should notice about a verdict, if anything."""
-    if row["expected"] == "FAIL":
-        return "a negative control: FAIL is the right answer" if row["verdict"] == "FAIL" else "CONTROL DID NOT FAIL"
+    said = []
     if row["verdict"] == "REFUTED":
-        return "the claim fails as stated; the witness is in the details"
-    return ""
+        said.append("the claim fails as stated; the witness is in the details")
+    if not row["sound"]:
+        said.append("a planted fault or truth did not come out as it must")
+    if row["useful"] < 0.5:
+        said.append(f"the bound is below the trivial one in {row['useful']:.0%} of the rows only")
+    return "; ".join(said)
 
 
 def digits_rows(frame: pd.DataFrame) -> list[dict]:
@@ -102,7 +105,7 @@ def context(plan: Plan, tables: dict[str, pd.DataFrame], seconds: dict[str, floa
         tier=plan.tier.name,
         sets=plan.tier.sets,
         counts=counts,
-        controls=int((verdicts["expected"] == "FAIL").sum()) if len(verdicts) else 0,
+        sound=int(verdicts["sound"].sum()) if len(verdicts) else 0,
         runs=sum(len(table.final(tables[s])) for s in plan.sweeps),
         claims=claim_rows(verdicts, seconds, plan.tier.name) if len(verdicts) else [],
         figures=figures,

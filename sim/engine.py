@@ -88,7 +88,7 @@ def _with_plan(g: Setup, run) -> np.ndarray:
     if g.gate != gates.LLF_ORACLE:
         return run(g, nothing, empty)
     latencies = np.zeros(g.T)
-    run(g._replace(gate=gates.ALWAYS, B=g.T), nothing, latencies)
+    run(g._replace(gate=gates.ALWAYS, B=g.T, coins=0), nothing, latencies)
     return run(g, _hindsight(latencies, g.B), empty)
 
 
@@ -146,6 +146,8 @@ def world_of(spec: RunSpec, g: Setup, rep: int) -> tuple[streams.Process, np.nda
     process = streams.process(
         stream.context, g.d, exponent=stream.exponent, components=stream.components, leak=stream.leak
     )
+    if g.misfit > 0.0:
+        process = process._replace(twist=streams.twist(keys[draws.TWIST], g.d, g.feature_norm))
     return process, keys, streams.theta_star(keys[draws.THETA], g.d, k.S, hard)
 
 

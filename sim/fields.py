@@ -58,6 +58,7 @@ Count = Annotated[int, BeforeValidator(no_bool), bounded(1)]
 Index = Annotated[int, BeforeValidator(no_bool), bounded(0)]
 NonNegative = Annotated[float, BeforeValidator(no_bool), bounded(0.0)]
 Positive = Annotated[float, BeforeValidator(no_bool), bounded(0.0, strict=True)]
+Part = Annotated[float, BeforeValidator(no_bool), bounded(0.0, high=1.0)]
 Fraction = Annotated[float, BeforeValidator(no_bool), bounded(0.0, strict=True, high=1.0)]
 Share = Annotated[float, BeforeValidator(no_bool), bounded(0.0, high=1.0, closed=True)]
 Price = Annotated[float, BeforeValidator(no_bool), bounded(-1.0, high=1.0, closed=True)]
@@ -82,6 +83,18 @@ def budget_of(T: int, beta: float | None, B: int | None) -> int:
     if labels < 1:
         raise ValueError(f"beta = {beta:g} with T = {T} buys no label; give a larger beta or T")
     return labels
+
+
+def coins_of(B: int, share: float) -> int:
+    """How many of B labels a coin spends beside a gate: floor(share B), at least one; 0 where ``share`` is 0.
+
+    Raises ValueError where B = 1, because both purses need a label.
+    """
+    if share == 0.0:
+        return 0
+    if B < 2:
+        raise ValueError(f"coin_share = {share:g} with B = {B}: the coin and the gate need a label each; give B >= 2")
+    return min(max(math.floor(share * B * (1 + 1e-12)), 1), B - 1)
 
 
 class Spec(BaseModel):

@@ -27,6 +27,7 @@ from sim.rules import (
     evasion,
     followers,
     gates,
+    insurance,
     leader,
     learners,
     log,
@@ -45,19 +46,22 @@ _NUMBERS = {
     choice: "chance curvature radius working surprise",
     learners: "dot dots row_dots matvec weigh square_width theory_radius radius confidence_ratio",
     leader: "score pick_against assess assess_classes",
-    gates: "signal coin share_below paced_threshold confidence_rule schedule_rule decide",
+    insurance: "chance fresh pays",
+    gates: "signal coin share_below paced_threshold confidence_rule schedule_rule decide decide_alone",
     followers: "ascend smallest worst_pick choose tremble hard",
-    streams: "component fill_pool",
+    streams: "component fill_pool bend",
     log: "blank advance write",
-    rounds: "surprise surprise_of_class payoffs_of lay_out noise winner compare meet meet_class",
+    rounds: "surprise surprise_of_class best payoffs_of lay_out noise winner compare meet meet_class",
 }
+_MODULES = (
+    codes, draws, streams, choice, learners, leader, insurance, gates, followers, evasion, bait, planners, rounds, log,
+)  # fmt: skip
 _ARRAYS = {
-    draws: "mix bits uniform bell gaussian",
+    draws: "mix bits uniform bell gaussian standard",
     learners: "update absorb",
     gates: "settle",
     rounds: "present buy predict_class learn_class",
 }
-_MODULES = (codes, draws, streams, choice, learners, leader, gates, followers, evasion, bait, planners, rounds, log)
 _OVERLOADED = {draws.fill_bell, draws.fill_uniform, draws.uniform_at}  # compiled from another text, below
 _BORROW = dict(_nrt=False) if hasattr(numba.core.cpu.CPUTargetOptions, "_nrt") else {}
 

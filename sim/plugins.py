@@ -15,7 +15,9 @@ Learner (a recorded stream; plain loop):
     class Learner: __init__(m, K, lam); predict(x) -> (scores (K,), ||x||_P^2); update(x, one_hot)
 ``game`` is ``setup.Setup`` (outside the simulator ``setup.GateSetup``), ``purse`` ``rules.gates.Purse``,
 ``signal`` ``rules.gates.Signal``.  A query must not change anything: the evader asks it about vectors
-that it then does not show.  Functions of the file may call other functions of the file.
+that it then does not show.  Functions of the file may call other functions of the file.  With ``coin_share``
+> 0 (``rules.insurance``) the gate sees B and ``left`` of its own purse, psi of all labels (psi - coin_psi of its
+own), and ``bought`` is whether its own purse paid.
 ``sim.sources`` says where a file may come from.
 """
 
@@ -27,7 +29,7 @@ from typing import Any
 
 import numpy as np
 
-from sim.rules import codes, followers, gates, learners
+from sim.rules import codes, followers, gates, insurance, learners
 from sim.sources import Compiler, PluginError, load
 
 GATE, FOLLOWER, LEARNER = "gate", "follower", "learner"
@@ -89,9 +91,12 @@ def _nothing(g, p, x, bought):
 
 
 def rule_of(query: Callable, update: Callable = _nothing) -> gates.Rule:
-    """A gate's rule from its two functions.  The hard cap is the game's, not the gate's."""
+    """A gate's rule from its two functions.  The hard cap and a coin beside it are the game's."""
 
     def decide(g, p, x):
+        by_coin, x = gates.toss(g, p, x)
+        if by_coin:
+            return True, codes.FORCED, 0.0
         asked = query(g, p, x)
         if g.cap and p.left <= 0:
             return False, codes.OUT_OF_BUDGET, 0.0
@@ -100,7 +105,8 @@ def rule_of(query: Callable, update: Callable = _nothing) -> gates.Rule:
         return False, codes.BELOW_THRESHOLD, 0.0
 
     def settle(g, p, x, reason, psi):
-        update(g, p, x, reason == codes.OPENED)
+        own = reason == codes.OPENED and not insurance.pays(g, p, x, reason)
+        update(g, p, gates.toss(g, p, x)[1], own)
         return gates.settle(g, p, x, reason, psi)
 
     return gates.Rule(decide, settle)

@@ -11,17 +11,20 @@ from typing import NamedTuple
 import numpy as np
 
 from sim import plugins, scripts
+from sim.fields import coins_of
 from sim.rules import codes, followers, gates
 from sim.spec import GateSpec, LearnerSpec, RunSpec
 
 
 class GateSetup(NamedTuple):
     """Constants of a gate: horizon, budget and dimension; codes of its parts (``codes``, ``gates``); scales;
-    the gate's own constants.  info = D_B and info_half = D_{B/2} [nats]."""
+    the gate's own constants.  info = D_B and info_half = D_{B/2} [nats].  B counts the labels of the gate itself, coins
+    those that a coin spends beside it (``rules.insurance``)."""
 
     T: int
     d: int
     B: int
+    coins: int
     gate: int
     latency: int
     purse: int
@@ -48,13 +51,14 @@ class GateSetup(NamedTuple):
 class Setup(NamedTuple):
     """Constants of a run: those of ``GateSetup``, and the sizes and parts of the game around the gate.
 
-    feature_norm = norm of a pool row; relabel_from is 0-based, T where it is off; script (T', d) the schedule,
-    no row without one.
+    feature_norm = norm of a pool row; misfit [reward] of its payoffs; relabel_from is 0-based, T where it
+    is off; script (T', d) the schedule, no row without one.
     """
 
     T: int
     d: int
     B: int
+    coins: int
     gate: int
     latency: int
     purse: int
@@ -84,6 +88,8 @@ class Setup(NamedTuple):
     wrong: bool
     relabel_from: int
     tremble: float
+    noise: int
+    misfit: float
     feature_norm: float
     exact: bool
     price: float
@@ -120,10 +126,13 @@ def idle_text(g: GateSetup | Setup) -> str:
 def gate_setup(gate: GateSpec, T: int, B: int, d: int, learner: LearnerSpec, vectors: int = 1) -> GateSetup:
     """The numbers of a gate over T rounds with B labels in d dimensions; a label teaches ``vectors`` vectors."""
     k = learner
+    coins = coins_of(B, gate.coin_share)
+    B -= coins
     return GateSetup(
         T=T,
         d=d,
         B=B,
+        coins=coins,
         gate=gates.KINDS.index(gate.kind),
         latency=codes.LATENCIES.index(gate.latency_used),
         purse=gates.KINDS.index(gate.purse),
@@ -164,6 +173,8 @@ def build(spec: RunSpec, d: int | None = None, classes: int | None = None) -> Se
         wrong=k.control == "wrong_update",
         relabel_from=spec.relabel_from - 1 if spec.relabel_from else spec.T,
         tremble=follower.tremble,
+        noise=codes.NOISES.index(stream.noise),
+        misfit=stream.misfit,
         feature_norm=k.L / 2.0 if k.feedback in codes.COMPARED else k.L,
         exact=follower.exact,
         price=follower.price,

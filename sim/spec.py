@@ -9,8 +9,8 @@ from typing import Annotated, Any, Literal
 
 from pydantic import BeforeValidator, model_validator
 
-from sim import plugins, scripts, sources
-from sim.fields import Count, Fraction, Index, NonNegative, Positive, Price, Share, Spec, budget_of, one_of
+from sim import combinations, fields, plugins, sources
+from sim.fields import Count, Fraction, Index, NonNegative, Part, Positive, Price, Share, Spec, budget_of, one_of
 from sim.fields import no_bool as _no_bool
 from sim.rules import choice, codes, followers, gates
 
@@ -21,6 +21,8 @@ class StreamSpec(Spec):
     N  8 by default; 2 in the free game, the number of classes on a recorded stream, whose file sets d
     path  a .npz (X, y) or .parquet file, or ``digits``; ``center`` subtracts its mean row before scaling
     exponent  shapes power_law;  components, leak (scale outside a component's block)  zipf and shift
+    noise  the law of the label noise, of variance sigma^2 (``rules.draws.standard``)
+    misfit  how far payoffs of a pool are from linear ones (``rules.streams``) [reward]
     """
 
     context: Annotated[str, one_of("context", codes.CONTEXTS)] = "isotropic"
@@ -32,6 +34,8 @@ class StreamSpec(Spec):
     path: str = ""
     test_fraction: Fraction = 0.25
     center: bool = False
+    noise: Annotated[str, one_of("noise", codes.NOISES)] = "gaussian"
+    misfit: NonNegative = 0.0
 
     @model_validator(mode="after")
     def _consistent(self) -> "StreamSpec":
@@ -45,6 +49,13 @@ class StreamSpec(Spec):
                 f"context = {self.context!r} with path = {self.path!r}: a recorded stream, and no other, needs a "
                 "path (.npz, .parquet or 'digits')"
             )
+        if self.misfit > 0.0 and self.context in ("free", "recorded"):
+            raise ValueError(
+                f"misfit = {self.misfit:g} with context {self.context!r}: it bends the payoffs of a pool; give a pool "
+                "context or misfit = 0"
+            )
+        if self.noise != "gaussian" and self.context == "recorded":
+            raise ValueError(f"noise = {self.noise!r} with a recorded stream: its labels are its own; leave noise out")
         return self
 
 
@@ -142,6 +153,7 @@ class GateSpec(Spec):
 
     latency  the one it compares: "width", "regret", or "" for the rule's usual one;  eta  0 means 1/sqrt(B)
     cap  False lifts the hard budget, for the two theorems that need none and for a plugin
+    coin_share  the share of the budget that a coin spends beside the gate (``sim.rules.insurance``), 0 for none
     """
 
     kind: Annotated[str, one_of("gate", gates.KINDS)] = "always"
@@ -154,10 +166,16 @@ class GateSpec(Spec):
     window: Count = 256
     purse: Annotated[str, one_of("purse", ("prefix", "random"))] = "prefix"
     cap: bool = True
+    coin_share: Part = 0.0
     path: str = ""
 
     @model_validator(mode="after")
     def _consistent(self) -> "GateSpec":
+        if self.coin_share and (self.traits.reference or self.kind == "random"):
+            raise ValueError(
+                f"coin_share = {self.coin_share:g} with gate {self.kind!r}: it buys all, none or by lot already, and "
+                "has nothing to insure; give another gate, or coin_share = 0"
+            )
         if not self.cap and not self.traits.uncapped:
             raise ValueError(f"cap = False with gate {self.kind!r}: only llf_fixed and llf_paced promise to need none")
         _check_plugin(self.kind, self.path, plugins.GATE)
@@ -226,52 +244,9 @@ class RunSpec(Spec):
 
     @model_validator(mode="after")
     def _consistent(self) -> "RunSpec":
-        budget_of(self.T, self.beta, self.B)
-        self._check_follower()
-        traits = followers.TRAITS_OF[self.follower.kind]
-        free = (traits.game or self.stream.context) == "free"
-        recorded = self.stream.context == "recorded"
-        if free != (self.stream.context == "free"):
-            raise ValueError(
-                f"follower {self.follower.kind!r} with context {self.stream.context!r}: "
-                f"{', '.join(followers.FREE)}, and no others, play in context 'free'"
-            )
-        if recorded != (self.learner.kind != "ridge") or recorded != (self.follower.kind == "all"):
-            raise ValueError(
-                f"context {self.stream.context!r}, learner {self.learner.kind!r}, follower {self.follower.kind!r}: "
-                "a recorded stream is played by learner 'ova' (or your plugin) with follower 'all', and by no others"
-            )
-        if free and (self.N != 2 or self.follower.M != 1 or self.learner.feedback not in codes.COMPARED):
-            raise ValueError(
-                f"N = {self.N}, M = {self.follower.M}, feedback = {self.learner.feedback!r} in the free game: it "
-                "compares one pair a round; give N = 2, M = 1 (the defaults) and feedback 'pair' or 'choice'"
-            )
-        if not recorded and self.follower.M > self.N - 1:
-            raise ValueError(f"M = {self.follower.M} > N - 1 = {self.N - 1}: the pool has too few alternatives")
-        if traits.greedy and self.learner.leader != "greedy":
-            raise ValueError(
-                f"follower {self.follower.kind!r} with leader {self.learner.leader!r}: its best response is derived "
-                "for the greedy leader; use leader 'greedy'"
-            )
-        if self.follower.kind == "hard_instance" and self.learner.sigma == 0.0:
-            raise ValueError(
-                "sigma = 0 with follower 'hard_instance': its theta* scales with the noise; give sigma > 0"
-            )
-        if self.follower.kind == "hard_instance" and self.hard_delta * math.sqrt(self.stream.d) > self.learner.S:
-            raise ValueError(
-                f"B = {self.budget} < sigma^2 d^2 / (4 S^2 L^2), or gap sqrt(d) > S: the hard instance would need "
-                "||theta*|| > S; buy more labels, or take a smaller d or gap"
-            )
+        fields.coins_of(self.budget, self.gate.coin_share)
+        combinations.check(self)
         return self
-
-    def _check_follower(self) -> None:
-        if self.follower.exact and not self.gate.by_width:
-            raise ValueError(
-                f"exact = True with gate {self.gate.kind!r} and latency {self.gate.latency_used!r}: the exact evasion "
-                "is solved for gates that open above a width; use exact = False or latency = 'width'"
-            )
-        if self.follower.kind == "schedule":
-            scripts.load(self.follower.path, self.stream.d, self.learner.L)
 
     @property
     def budget(self) -> int:

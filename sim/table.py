@@ -26,9 +26,10 @@ SCHEMA: dict[str, tuple[str, str, str]] = {
     "follower": ("str", "", "follower"),
     "leader": ("str", "", "greedy or optimistic"),
     "feedback": ("str", "", "what a bought label reveals"),
-    "gate": ("str", "", "label-query gate; llf_split carries its purse"),
+    "gate": ("str", "", "label-query gate; llf_split carries its purse, a coin beside a gate its share"),
     "latency_mode": ("str", "", "latency that the gate compares"),
     "cap": ("bool", "", "hard budget on"),
+    "coin_share": ("float64", "", "share of the budget that a coin spends beside the gate (0: none)"),
     "radius_mode": ("str", "", "theory, scaled or fixed"),
     "radius_c": ("float64", "", "factor or value of the radius"),
     "control": ("str", "", "negative control in force, if any"),
@@ -41,6 +42,8 @@ SCHEMA: dict[str, tuple[str, str, str]] = {
     "B": ("int64", "labels", "budget"),
     "beta": ("float64", "labels/round", "budget ratio B/T"),
     "sigma": ("float64", "reward", "noise scale"),
+    "noise": ("str", "", "law of the label noise"),
+    "misfit": ("float64", "reward", "largest distance of a response's payoff from a linear one"),
     "lam": ("float64", "", "ridge parameter"),
     "S": ("float64", "", "bound on the norm of theta*"),
     "L": ("float64", "", "bound on design vectors"),
@@ -82,21 +85,23 @@ class TableError(ValueError):
 
 
 def gate_name(gate: GateSpec) -> str:
-    """A gate's name in the column ``gate``; that of llf_split says how it spends its second purse."""
-    return f"llf_split_{gate.purse}" if gate.kind == "llf_split" else gate.kind
+    """A gate's name in the column ``gate``: llf_split says how it spends its second purse, a coin beside a gate is
+    named with its share (llf_paced+coin0.5)."""
+    name = f"llf_split_{gate.purse}" if gate.kind == "llf_split" else gate.kind
+    return f"{name}+coin{gate.coin_share:g}" if gate.coin_share else name
 
 
 def constants(run: str, result: RunLog) -> dict[str, Any]:
     """The columns that do not change within one configuration, which is called ``run``."""
     spec, g = result.spec, result.setup
-    k = spec.learner
+    k, B = spec.learner, spec.budget
     return dict(
         run=run, key=spec.key(), seed=spec.seed, context=spec.stream.context, follower=spec.follower.kind,
         leader=k.leader, feedback=k.feedback, gate=gate_name(spec.gate), latency_mode=spec.gate.latency_used,
-        cap=spec.gate.cap, radius_mode=k.radius_mode, radius_c=k.radius_c, control=k.control,
-        relabel_from=spec.relabel_from, T=g.T, d=g.d, N=g.N, M=g.M,
-        gap=spec.hard_delta if spec.follower.kind == "hard_instance" else 0.0, B=g.B, beta=g.B / g.T, sigma=k.sigma,
-        lam=k.lam, S=k.S, L=k.L, delta=k.delta,
+        cap=spec.gate.cap, coin_share=spec.gate.coin_share, radius_mode=k.radius_mode, radius_c=k.radius_c,
+        control=k.control, relabel_from=spec.relabel_from, T=g.T, d=g.d, N=g.N, M=g.M,
+        gap=spec.hard_delta if spec.follower.kind == "hard_instance" else 0.0, B=B, beta=B / g.T,
+        sigma=k.sigma, noise=spec.stream.noise, misfit=spec.stream.misfit, lam=k.lam, S=k.S, L=k.L, delta=k.delta,
     )  # fmt: skip
 
 

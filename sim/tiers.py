@@ -12,6 +12,7 @@ class Tier:
     looks         how often a claim that stays open is looked at, each time with twice the replications
     T_rate, T_hard, T_stated, T_pool  rounds of the sweeps ``horizon``; ``hard``; ``stated``; and of
                   ``efficiency`` and ``followers``
+    T_theorem, T_long  rounds of ``theorem2`` and ``theorem3``, and of ``long``
     T_witness     pairs (T, B) of the sweep ``witness``
     dims          feature dimensions of the sweep ``horizon``
     replications  (sweep, replications in one seed set at the first look)
@@ -27,6 +28,8 @@ class Tier:
     T_hard: int
     T_stated: int
     T_pool: int
+    T_theorem: int
+    T_long: int
     T_witness: tuple[tuple[int, int], ...]
     dims: tuple[int, ...]
     replications: tuple[tuple[str, int], ...]
@@ -42,24 +45,24 @@ def _reps(**counts: int) -> tuple[tuple[str, int], ...]:
 
 TIERS = {
     "smoke": Tier(
-        "smoke", 1, 1, 2048, 1024, 2**14, 1024, ((20_000, 64),), (4, 8, 16),
+        "smoke", 1, 1, 2048, 1024, 2**14, 1024, 1600, 4096, ((20_000, 64),), (4, 8, 16),
         _reps(
-            horizon=8, full=8, coverage=20, theorem=2, hard=4, envelope=8, stated=2, witness=4, efficiency=4,
-            followers=8, bait=8, insurance=8, digits=3, peek=4, controls=20,
+            horizon=8, quiet=4, full=8, coverage=20, long=8, misfit=8, theorem=2, hard=4, envelope=8, stated=2,
+            witness=4, efficiency=4, followers=8, bait=8, insurance=8, digits=3, peek=4, controls=20,
         ),
     ),
     "standard": Tier(
-        "standard", 3, 4, 32768, 8192, 2**18, 8192, ((100_000, 100),), (4, 8, 16, 32),
+        "standard", 3, 4, 32768, 8192, 2**18, 8192, 3200, 10**5, ((100_000, 100),), (4, 8, 16, 32),
         _reps(
-            horizon=16, full=16, coverage=160, theorem=20, hard=32, envelope=24, stated=2, witness=8, efficiency=12,
-            followers=24, bait=8, insurance=8, digits=10, peek=10, controls=40,
+            horizon=16, quiet=4, full=16, coverage=160, long=72, misfit=20, theorem=4, hard=32, envelope=24, stated=2,
+            witness=8, efficiency=12, followers=24, bait=8, insurance=8, digits=10, peek=10, controls=40,
         ),
     ),
     "paper": Tier(
-        "paper", 3, 8, 10**6, 10**5, 10**6, 20_000, ((100_000, 100), (10**6, 1000)), (4, 8, 16, 32, 64),
+        "paper", 3, 8, 10**6, 10**5, 10**6, 20_000, 3200, 10**6, ((100_000, 100), (10**6, 1000)), (4, 8, 16, 32, 64),
         _reps(
-            horizon=16, full=16, coverage=200, theorem=100, hard=32, envelope=24, stated=4, witness=8, efficiency=24,
-            followers=24, bait=8, insurance=8, digits=20, peek=30, controls=100,
+            horizon=16, quiet=8, full=16, coverage=200, long=80, misfit=40, theorem=20, hard=32, envelope=24, stated=4,
+            witness=8, efficiency=24, followers=24, bait=8, insurance=8, digits=20, peek=30, controls=100,
         ),
     ),
 }  # fmt: skip

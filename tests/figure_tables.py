@@ -64,7 +64,7 @@ def theory_tables() -> dict[str, pd.DataFrame]:
         ("beta", "llf_paced", -0.3, -0.35, -0.25, -0.5, -0.6, -0.4, "inside", "B11"),
     ]
     routes = [("linear", 0.5, 1.1, 8 / 7), ("polynomial", 0.5, 1.5, 2.0), ("linear", 1.0, 1.0, 1.0)]
-    claims = [("B1", np.nan, "PASS", "PASS"), ("B9b", 3.0, "REFUTED", "REFUTED"), ("B14", 0.0, "PASS", "FAIL")]
+    claims = [("B1", np.nan, "PASS", True), ("B9b", 3.0, "REFUTED", True), ("B13a", 0.0, "INCONCLUSIVE", False)]
     return dict(
         routing=pd.DataFrame([*routes, ("polynomial", 1.0, 1.0, 1.0)], columns=["kind", "beta", "ratio", "bound"]),
         constants=pd.DataFrame(
@@ -74,8 +74,33 @@ def theory_tables() -> dict[str, pd.DataFrame]:
         overlay_hard=pd.DataFrame([dict(T=64, d=4, B=b, beta=b / 64) | bounds for b in (8, 32)]),
         exponents=pd.DataFrame(fits, columns=list(exponents.NEEDS["exponents"])),
         verdicts=pd.DataFrame(
-            [dict(id=i, statement="R < $5", tightness=x, verdict=v, expected=e) for i, x, v, e in claims]
+            [dict(id=i, statement="R < $5", tightness=x, verdict=v, sound=s) for i, x, v, s in claims]
         ),
+    )
+
+
+def insured_tables() -> dict[str, pd.DataFrame]:
+    """The sweeps ``bait`` and ``insurance`` with their overlays; gates carry the share that they give to a coin."""
+    followers, gates = ("ball", "evader", "bait"), ("llf_fixed", "random", "llf_fixed_coin_0.5")
+    shares = {"llf_paced": 0.0, "llf_paced_coin_0.25": 0.25, "random": 0.0}
+    bait = grid(gate=gates, follower=followers, d=(4, 8), B=(8,))
+    insurance = [c | dict(coin_share=shares[c["gate"]]) for c in grid(gate=tuple(shares), follower=("iid", "bait"))]
+    lines = dict(closed=(20.0, 40.0), guarantee=(15.0, 21.0), trivial=64.0)
+    guarantees = [
+        dict(gate=gate, follower=follower, guarantee=30.0 if share or gate == "random" else np.nan)
+        for (gate, share), follower in product(shares.items(), ("iid", "bait"))
+    ]
+    clocks = [
+        dict(gate=gate, follower=follower, d=d, queried=0.0 if gate == "random" else 0.5, all=3.0)
+        for gate, follower, d in product(gates, (*followers, "unlisted"), (4, 8))
+        if (gate, follower) != ("random", "unlisted")
+    ]
+    return dict(
+        bait=sweep(*bait),
+        insurance=sweep(*insurance),
+        overlay_bait=pd.DataFrame(dict(d=[4, 8]) | lines),
+        overlay_insurance=pd.DataFrame(guarantees),
+        overlay_queried=pd.DataFrame(clocks),
     )
 
 
@@ -194,5 +219,8 @@ def preference_tables() -> dict[str, pd.DataFrame]:
 
 def everything() -> dict[str, pd.DataFrame]:
     """Every table that a figure needs, by name."""
-    parts = (sweeps(), theory_tables(), llm_tables(), preference_tables(), nonmyopic_tables(), study_tables())
+    parts = (
+        sweeps(), insured_tables(), theory_tables(), llm_tables(), preference_tables(), nonmyopic_tables(),
+        study_tables(),
+    )  # fmt: skip
     return {name: table for part in parts for name, table in part.items()}

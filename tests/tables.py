@@ -10,7 +10,7 @@ USUAL = dict(
     feedback="pair", control="", radius_mode="theory", cap=True, relabel_from=0, decision_hash=7, T=8, t=8, d=1, M=1,
     B=4, beta=0.5, sigma=0.0, lam=1.0, S=1.0, L=1.0, delta=0.05, regret=0.0, labels=1, psi=0.0, potential=0.0, wide=0,
     conf_ratio_max=0.5, slack_width_max=0.0, slack_regret_max=0.0, gain_unbought_max=0.0, threshold_rise_max=0.0,
-    latency=1.0,
+    latency=1.0, gap=0.0,
 )  # fmt: skip
 
 

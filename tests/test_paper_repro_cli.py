@@ -1,6 +1,8 @@
 """End to end through the command line: plans, runs, resumption, damage, wrong input."""
 
+import dataclasses
 import hashlib
+import html
 import os
 import signal
 import subprocess
@@ -13,6 +15,9 @@ from conftest import invoke
 from permits import Permits, until
 
 from paper_repro import falsify
+from sim import sweeps
+from sim.tiers import TIERS
+from theory import claims
 
 ROOT = Path(__file__).resolve().parent.parent
 
@@ -54,23 +59,41 @@ def test_dry_run_prints_cost_and_plays_nothing(tmp_path):
     assert not list(tmp_path.rglob("*.npy"))
 
 
-def test_run_one_control_end_to_end(tmp_path):
-    """A control that FAILs as it should, in a process: exit code 0, report, table, provenance, cache."""
-    done = call("run", "--tier", "smoke", "--only", "B14a", "--out", str(tmp_path), "--jobs", "1")
+def test_run_one_claim_end_to_end(tmp_path):
+    """A claim and its planted faults, in a process: exit code 0, report, table, provenance, cache."""
+    done = call("run", "--tier", "smoke", "--only", "B6b", "--out", str(tmp_path), "--jobs", "1")
     assert done.returncode == 0, done.stderr
-    assert "B14a  FAIL" in done.stdout
-    html = (tmp_path / "report-B14a.html").read_text()
+    assert "B6b   PASS" in done.stdout
+    planted = "a gate that reads its round's label: FAIL; llf_oracle, which reads all labels: FAIL"
+    assert f"looks 1, level {claims.LEVEL / 2:.1e}; planted: {planted}" in done.stdout
+    report = html.unescape((tmp_path / "report-B6b.html").read_text())
     for word in (
-        "B14a",
-        "Coverage with the radius scaled by 0.05",
-        "control",
-        "paper-repro run --tier smoke --only B14a",
+        "B6b",
+        "Decisions do not depend on the labels of their own round",
+        planted,
+        "Beside 1 of 1 claims every planted fault was found",
+        "paper-repro run --tier smoke --only B6b",
     ):
-        assert word in html
-    assert "B14a" in (tmp_path / "report-B14a.md").read_text()
+        assert word in report
+    assert "B6b" in (tmp_path / "report-B6b.md").read_text()
     assert "numpy" in (tmp_path / "provenance.json").read_text()
-    again = invoke("run", "--tier", "smoke", "--only", "B14a", "--out", str(tmp_path), "--dry-run")
-    assert "4 cached" in again.stdout
+    row = pd.read_parquet(tmp_path / "tables" / "verdicts-B6b.parquet").iloc[0]
+    assert (row["verdict"], row["sound"], row["looks"], row["measured"]) == ("PASS", True, 1, 0.0)
+    configurations = len(sweeps.SWEEPS["peek"](TIERS["smoke"]))
+    again = invoke("run", "--tier", "smoke", "--only", "B6b", "--out", str(tmp_path), "--dry-run")
+    assert " ".join(again.stdout.split()).startswith(
+        f"peek {configurations} configurations, {configurations} cached, 0 "
+    )
+
+
+def test_a_claim_whose_planted_fault_is_not_found_is_inconclusive_and_exits_3(compiled, tmp_path, monkeypatch):
+    blind = claims.chosen(("B6b",))[0]
+    weak = blind.controls[0]._replace(text="a fault too weak", judge=blind.judge)
+    planted = dataclasses.replace(blind, controls=(weak,))
+    monkeypatch.setattr(claims, "LEDGER", tuple(planted if c.id == "B6b" else c for c in claims.LEDGER))
+    done = invoke("run", "--tier", "smoke", "--only", "B6b", "--out", str(tmp_path))
+    assert done.exit_code == 3 and "B6b   INCONCLUSIVE" in done.stdout and "a fault too weak: PASS" in done.stdout
+    assert "a planted fault or truth did not come out as it must" in (tmp_path / "report-B6b.html").read_text()
 
 
 def test_threads_do_not_change_a_byte(compiled, tmp_path):

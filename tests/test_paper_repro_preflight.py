@@ -361,7 +361,7 @@ def test_the_size_of_the_coverage_runs_has_power():
     n = judges.enough(0.05, 1e-3)
     from theory import stats
 
-    worst = stats.binomial(int(np.quantile(rng.binomial(n, 0.005, 2000), 0.999)), n, 1e-3)[1]
+    worst = stats.frequency(int(np.quantile(rng.binomial(n, 0.005, 2000), 0.999)), n).at(1e-3)[1]
     assert worst <= 0.05
 
 

@@ -13,8 +13,9 @@ def tables(tmp_path, monkeypatch):
     monkeypatch.setattr(reference, "EXPECTED", tmp_path)
     frame = table.from_logs([("a/0", engine.play(RunSpec(T=30, replications=3), compiled=False))])
     row = dict(
-        id="B1", statement="s", origin="o", measured=1.0, bound=2.0, tightness=0.5, verdict="PASS", agreement="PASS"
-    )
+        id="B1", statement="s", origin="o", measured=1.0, bound=2.0, tightness=0.5, verdict="PASS", n=3, looks=2,
+        useful=0.7, by_set="1 1", control="a fault: FAIL",
+    )  # fmt: skip
     both = {"a": frame, "verdicts": pd.DataFrame([row])}
     reference.update(both, "smoke")
     return both
@@ -44,6 +45,12 @@ def test_rounding_is_forgiven_but_missing_runs_are_not(tables):
     assert reference.differences({**tables, "a": frame}, "smoke") == []
     less = frame[frame["replication"] == 0]
     assert "the runs differ" in reference.differences({**tables, "a": less}, "smoke")[0]
+
+
+def test_the_committed_verdict_tells_what_it_rests_on(tables):
+    kept = reference.verdicts("smoke")
+    assert list(kept.columns) == reference.VERDICT
+    assert kept.loc[0, ["n", "looks", "useful", "by_set", "control"]].tolist() == [3, 2, 0.7, "1 1", "a fault: FAIL"]
 
 
 def test_a_tier_without_reference_is_an_error(tables):

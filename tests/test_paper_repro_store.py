@@ -8,7 +8,7 @@ import pandas as pd
 import pytest
 
 from paper_repro import backend, cells, jobs, runs
-from sim import engine, table
+from sim import engine, sweeps, table
 from sim.spec import RecordSpec, RunSpec
 from sim.tiers import TIERS
 from theory.studies.study import Study
@@ -19,8 +19,9 @@ STUDY = Study("noted", lambda tier: (), lambda seed: pd.DataFrame(dict(seed=[see
 
 def run(spec=SPEC):
     """The job of one configuration."""
-    about = {"columns": runs.log.COLUMNS, "spec": spec.model_dump(mode="json")}
-    return jobs.Job(runs.RUNS, "mine", "mine/0", spec.key(), 1.0, (spec,), about)
+    n = spec.replications
+    about = {"columns": runs.log.COLUMNS, "spec": spec.model_dump(mode="json"), "first": 0}
+    return jobs.Job(runs.RUNS, "mine", "mine/0", spec.key(), 1.0, (spec, 0, n), about)
 
 
 def cell(seed=0):
@@ -41,7 +42,7 @@ def put(job, out, seconds=0.5):
 def path(tmp_path, monkeypatch):
     """The file of a finished configuration."""
     play = engine.play
-    monkeypatch.setattr(engine, "play", lambda spec: play(spec, compiled=False))
+    monkeypatch.setattr(engine, "play", lambda spec, first=0: play(spec, first=first, compiled=False))
     return put(run(), tmp_path)
 
 
@@ -123,9 +124,38 @@ def test_a_file_of_something_else_is_noticed(path, tmp_path, job, other):
 
 
 def test_an_array_of_another_shape_is_noticed(path, tmp_path):
-    run().kept(tmp_path).put(runs.play(SPEC.model_copy(update={"replications": 1}))[0], {"seconds": 0.1})
+    run().kept(tmp_path).put(runs.play(SPEC, 0, 1)[0], {"seconds": 0.1})
     with pytest.warns(jobs.DamagedCache, match=r"has shape \(1, 1, .*computed again"):
         assert get(run(), tmp_path) is None
+
+
+def later(look):
+    """The job of a look at a sweep of one configuration."""
+    with pytest.MonkeyPatch.context() as planted:
+        planted.setitem(sweeps.SWEEPS, "mine", lambda tier: (SPEC,))
+        return runs.jobs("mine", TIERS["smoke"], look)[0]
+
+
+def test_a_later_look_has_its_own_key_and_plays_what_a_longer_first_one_would(path, tmp_path):
+    """Looks of 2, 2 and 4 replications are the eight of one run, row by row; none is taken for another."""
+    looks = [later(look) for look in range(3)]
+    assert [job.args for job in looks] == [(SPEC, 0, 2), (SPEC, 2, 2), (SPEC, 4, 4)]
+    assert looks[0].key == SPEC.key() == run().key  # what is in a cache from before stays good
+    assert len({job.key for job in looks}) == 3 and {job.name for job in looks} == {"mine/0"}
+    assert looks[2].seconds > looks[1].seconds > 0.0 and [job.about["first"] for job in looks] == [0, 2, 4]
+    for job in looks:
+        put(job, tmp_path)
+    played = [(job, get(job, tmp_path)[0]) for job in looks]
+    whole = engine.play(SPEC.model_copy(update={"replications": 8}))
+    np.testing.assert_array_equal(np.concatenate([np.stack(rows) for _, rows in played]), np.stack(whole.rows))
+    frame = runs.join(played)
+    assert frame["replication"].tolist() == list(range(8)) and set(frame["key"]) == {SPEC.key()}
+    for a, b in ((1, 0), (2, 1)):
+        there, here = looks[a].kept(tmp_path).path, looks[b].kept(tmp_path).path
+        for suffix in (".json", ".npy"):
+            here.with_suffix(suffix).write_bytes(there.with_suffix(suffix).read_bytes())
+        with pytest.warns(jobs.DamagedCache, match="computed again"):
+            assert get(looks[b], tmp_path) is None
 
 
 def test_other_code_versions_are_counted_not_read(path, tmp_path):

@@ -89,7 +89,7 @@ def test_twins_have_their_splits_labels():
 @pytest.fixture(scope="module")
 def played():
     """One order of the sweep and its scorers."""
-    specs = [s for s in sweeps.digits(TIERS["smoke"]) if s.budget in (65, 1300)]
+    specs = [s for s in sweeps.SWEEPS["digits"](TIERS["smoke"]) if s.budget in (65, 1300)]
     frames = [(f"digits/{i}", engine.play(s.model_copy(update=dict(replications=1)))) for i, s in enumerate(specs)]
     return table.from_logs(frames), digits.play(0, 0)
 

@@ -71,7 +71,7 @@ CLAIM = {
     "theory/judges/halves.py": '''"""One claim."""
 
 from sim.table import final
-from theory.ledger import DERIVED, FAIL, PASS, Claim, Finding
+from theory.ledger import DERIVED, FAIL, PASS, Claim, Control, Finding, edited
 
 
 def spared(tables, level):
@@ -82,7 +82,11 @@ def spared(tables, level):
     return Finding(share, 1.0, PASS if share <= 1.0 else FAIL, share, share, len(rows), "")
 
 
-CLAIMS = (Claim("Z1", "halves", "half keeps to its budget", DERIVED, "upper", ("followers",), "f100_halves", spared),)
+FAULT = Control("a gate that spends B + 1", edited(spared, "followers", labels=lambda t: t["B"] + 1))
+CLAIMS = (
+    Claim("Z1", "halves", "half keeps to its budget", DERIVED, "upper", ("followers",), "f100_halves", spared,
+          (FAULT,)),
+)
 '''
 }
 FIGURE = {
@@ -143,7 +147,8 @@ def test_a_gate_a_follower_a_claim_and_a_figure_are_few_files(tmp_path):
     rows = pd.read_parquet(next((tmp_path / "out" / "tables").glob("followers*.parquet")))
     assert "half" in set(rows["gate"]) and "easiest" in set(rows["follower"])
     verdicts = pd.read_parquet(next((tmp_path / "out" / "tables").glob("verdicts*.parquet")))
-    assert verdicts.set_index("id").loc["Z1", "verdict"] == "PASS"
+    row = verdicts.set_index("id").loc["Z1"]
+    assert row["verdict"] == "PASS" and row["control"] == "a gate that spends B + 1: FAIL"
     assert list((tmp_path / "out" / "figures").glob("f100_halves.png"))
     same = python("-c", PLAIN)
     assert same.returncode == 0, same.stderr

@@ -22,7 +22,10 @@ EVERY = RecordSpec(mode="every")
 CHOICE = LearnerSpec(feedback="choice")
 FREE = ("ball", "evader", "hard_instance", "bait", "patient")
 POOL = ("iid", "hard_negative", "best_response")
-GATES = [GateSpec(kind=kind) for kind in gates.GATES] + [GateSpec(kind="llf_split", purse="random")]
+GATES = [GateSpec(kind=kind) for kind in gates.GATES] + [
+    GateSpec(kind="llf_split", purse="random"),
+    GateSpec(kind="llf_paced", coin_share=0.5),
+]
 PAGE = Path(__file__).resolve().parent.parent / "docs" / "choices.md"
 
 
@@ -180,7 +183,7 @@ def assert_same_bits(compiled, spec):
 
 
 @pytest.mark.parametrize("follower", ["ball", "best_response"])
-@pytest.mark.parametrize("gate", GATES, ids=lambda g: f"{g.kind}_{g.purse}")
+@pytest.mark.parametrize("gate", GATES, ids=lambda g: f"{g.kind}_{g.purse}_{g.coin_share:g}")
 def test_kernel_equals_loop_for_every_gate(compiled, gate, follower):
     assert_same_bits(compiled, spec_of(follower, M=2, gate=gate, seed=5))
 
@@ -245,10 +248,8 @@ def test_the_ellipsoid_holds_the_truth_and_a_fiftieth_of_it_does_not(compiled, l
         assert (final[:, log.COLUMNS.index("slack_regret_max")] <= 1e-12).all()
         for c, least in ((0.02, 1.0), (0.3, 0.5)):
             small = LearnerSpec(**k, radius_mode="scaled", radius_c=c)
-            assert (
-                np.mean([rows[-1, left] > 1 for rows in compiled(spec_of(follower, learner=small, **common)).rows])
-                >= least
-            )
+            runs = compiled(spec_of(follower, learner=small, **common)).rows
+            assert np.mean([rows[-1, left] > 1 for rows in runs]) >= least
     assert max(worst) < 1.0
 
 
@@ -292,6 +293,10 @@ def test_the_compared_pair_is_that_of_pair_feedback():
         "sigma": (lambda: LearnerSpec(feedback="choice", sigma=0.5), "sigma = 0.5.*leave sigma out"),
         "far": (lambda: LearnerSpec(feedback="choice", S=4.0, L=3.0), "S L = 12.*keep S L <= 10"),
         "ova": (lambda: LearnerSpec(feedback="choice", kind="ova"), "ova learns from gold labels"),
+        "noise": (
+            lambda: RunSpec(stream=StreamSpec(noise="rademacher"), learner=CHOICE),
+            "noise = 'rademacher' with feedback 'choice'.*leave noise out",
+        ),
         "M": (lambda: spec_of("iid", M=5), "M = 5"),
         "ball": (lambda: spec_of(learner=LearnerSpec(feedback="choice", leader="optimistic")), "leader 'greedy'"),
         "recorded": (

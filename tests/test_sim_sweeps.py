@@ -2,12 +2,16 @@
 
 import subprocess
 import sys
+from collections import Counter
 
 import pytest
 
 from sim import engine, sweeps, tiers
 from sim.rules import codes, gates
+from sim.rules.followers import POOL
 from sim.spec import RecordSpec, RunSpec
+from sim.sweeps.rates import GAPS
+from theory.judges.rate import EARLY
 
 
 @pytest.mark.parametrize("tier", tiers.TIERS.values(), ids=lambda t: t.name)
@@ -23,13 +27,17 @@ def test_a_sweep_is_a_tuple_of_distinct_specs(name, tier):
     assert all(sweeps.cost(s) > 0 for s in specs)
 
 
+def alike(spec):
+    """What the seed sets share: all but the seed and the rounds that ``peek`` draws with it."""
+    drawn = 0 < spec.relabel_from < spec.T
+    return spec.model_copy(update=dict(seed=0, relabel_from=1 if drawn else spec.relabel_from)).key()
+
+
 def test_seed_sets_hold_the_same_configurations():
     tier = tiers.TIERS["standard"]
     for name in set(sweeps.SWEEPS) - {"trace"}:
         specs = sweeps.SWEEPS[name](tier)
-        per_set = [
-            {s.model_copy(update=dict(seed=0)).key() for s in specs if s.seed == seed} for seed in range(tier.sets)
-        ]
+        per_set = [Counter(alike(s) for s in specs if s.seed == seed) for seed in range(tier.sets)]
         assert all(one == per_set[0] for one in per_set)
 
 
@@ -49,25 +57,66 @@ def test_a_tier_counts_the_replications_of_every_sweep(tier):
 
 
 def test_coverage_has_every_gate_in_every_arena():
-    specs = sweeps.coverage(tiers.TIERS["smoke"])
+    specs = sweeps.SWEEPS["coverage"](tiers.TIERS["smoke"])
     cells = {(s.follower.kind, s.stream.context, s.gate.kind, s.gate.purse) for s in specs}
     assert {(f, c, g.kind, g.purse) for f, c in sweeps.ARENAS for g in sweeps.ALL_GATES} <= cells
 
 
 def test_theorem_sweeps_run_without_a_cap():
-    for make, kind in ((sweeps.theorem2, "llf_fixed"), (sweeps.theorem3, "llf_paced")):
-        assert all(s.gate.kind == kind and not s.gate.cap for s in make(tiers.TIERS["smoke"]))
+    for name, kind in (("theorem2", "llf_fixed"), ("theorem3", "llf_paced")):
+        assert all(s.gate.kind == kind and not s.gate.cap for s in sweeps.SWEEPS[name](tiers.TIERS["smoke"]))
 
 
-def test_peek_pairs_differ_in_the_noise_of_the_last_round_alone():
-    specs = sweeps.peek(tiers.TIERS["smoke"])
-    for plain, other in zip(specs[::2], specs[1::2], strict=True):
-        assert (plain.relabel_from, other.relabel_from) == (0, other.T)
-        assert plain == other.model_copy(update=dict(relabel_from=0))
+@pytest.mark.parametrize("tier", ["smoke", "standard"])
+def test_peek_pairs_differ_in_the_noise_from_a_recorded_round_on_alone(tier):
+    """Of every gate and horizon a run as it is and four with other labels: from the last round on, and from three
+    others, drawn by the seed set among the recorded ones."""
+    specs = sweeps.SWEEPS["peek"](tiers.TIERS[tier])
+    plain = {s.key() for s in specs if s.relabel_from == 0}
+    twins = {}
+    for spec in specs:
+        if spec.relabel_from:
+            assert spec.relabel_from in spec.record.rounds(spec.T)
+            twins.setdefault(spec.model_copy(update=dict(relabel_from=0)).key(), []).append(spec)
+    assert set(twins) == plain
+    for found in twins.values():
+        rounds = [s.relabel_from for s in found]
+        assert len(set(rounds)) == 4 and max(rounds) == found[0].T
+    kinds = {s.gate.kind for s in specs}
+    assert {"control_peek", "llf_oracle"} <= kinds and {g.kind for g in sweeps.ALL_GATES} <= kinds
+    drawn = {s.relabel_from for s in specs if 0 < s.relabel_from < s.T}
+    assert len(drawn) > 10  # not the same rounds for all
+
+
+def test_full_feedback_has_every_dimension_and_budgets():
+    tier = tiers.TIERS["standard"]
+    specs = sweeps.SWEEPS["full"](tier)
+    assert all(s.learner.feedback == "full" and s.follower.M == 3 for s in specs)
+    every = {(s.follower.kind, s.stream.d) for s in specs if s.budget == s.T}
+    assert every == {(f, d) for f in POOL for d in tier.dims}
+    assert {s.gate.kind for s in specs if s.budget < s.T} == {"random"}
+
+
+def test_the_envelope_has_the_same_gaps_at_every_beta():
+    for tier in tiers.TIERS.values():
+        gaps = {}
+        for s in sweeps.SWEEPS["envelope"](tier):
+            gaps.setdefault((s.gate.kind, s.budget), []).append(s.hard_delta)
+        assert all(len(some) == len(set(some)) * tier.sets and set(some) == set(GAPS) for some in gaps.values())
+        budgets = {}
+        for gate, budget in gaps:
+            budgets.setdefault(gate, set()).add(budget)
+        assert set(budgets) >= {*EARLY, "never"} and len({frozenset(b) for b in budgets.values()}) == 1
+
+
+def test_a_sweep_that_does_not_grow_has_one_replication():
+    for tier in tiers.TIERS.values():
+        single = {name for name, make in sweeps.SWEEPS.items() if all(s.replications == 1 for s in make(tier))}
+        assert single == set(sweeps.SINGLE)
 
 
 def test_the_oracle_costs_two_passes():
-    specs = sweeps.digits(tiers.TIERS["smoke"])
+    specs = sweeps.SWEEPS["digits"](tiers.TIERS["smoke"])
     oracle, random = (next(s for s in specs if s.gate.kind == kind) for kind in ("llf_oracle", "random"))
     assert sweeps.cost(oracle) == 2 * sweeps.cost(random)
     assert sweeps.cost(RunSpec(T=100, replications=3)) == pytest.approx(300 * (1 + 1 / 16))

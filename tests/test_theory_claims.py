@@ -1,43 +1,59 @@
-"""Judges on real small tables: they pass what holds and fail what was tampered with."""
+"""Judges on the smoke tier, played once: they pass what holds, and find every planted fault and truth."""
 
 import numpy as np
 import pandas as pd
 import pytest
 
-from sim import engine, sweeps, table, tiers
+from paper_repro import backend, catalogue, pipeline, plan
+from sim import tiers
 from theory import claims, overlay
 from theory.judges import certificates as claims_certificates
 from theory.judges import labels as claims_labels
 from theory.judges import path, rate
-from theory.ledger import FAIL, INCONCLUSIVE, PASS
+from theory.ledger import FAIL, INCONCLUSIVE, PASS, REFUTED
 from theory.studies import certificates
+
+UNDECIDED: dict[str, tuple[str, ...]] = {}  # claim: planted faults and truths that so few replications leave open
 
 
 @pytest.fixture(scope="module")
-def tables():
-    """The smoke tier, played once."""
+def tables(tmp_path_factory):
+    """The smoke tier, every table that a claim or a control reads, played once; with what is shipped."""
     tier = tiers.TIERS["smoke"]
-    played = {
-        name: table.from_logs([(f"{name}/{i}", engine.play(s)) for i, s in enumerate(make(tier))])
-        for name, make in sweeps.SWEEPS.items()
-    }
-    return played | {"routing": certificates.routing_table(0, 6), "certificates": certificates.certificates_table(0, 5)}
+    jobs = plan.jobs_of({name for claim in claims.LEDGER for name in claim.tables}, tier)
+    played = pipeline.simulate(plan.Plan(tier, jobs, (), ()), tmp_path_factory.mktemp("smoke"), backend.Where())
+    return played.tables | catalogue.shipped()
 
 
 @pytest.fixture(scope="module")
 def verdicts(tables):
-    mine = tuple(c.id for c in claims.LEDGER if set(c.needs) <= set(tables))
-    return claims.verify(tables, mine).set_index("id")
+    return claims.verify(tables).set_index("id")
 
 
 def test_nothing_fails_that_should_hold(verdicts):
-    honest = verdicts[verdicts["expected"] != FAIL]
-    assert not (honest["verdict"] == FAIL).any(), honest[honest["verdict"] == FAIL]["detail"].tolist()
+    failed = verdicts[verdicts["verdict"] == FAIL]
+    assert failed.empty, failed["detail"].to_dict()
 
 
-@pytest.mark.parametrize("control", ["B14a", "B14b", "B14c", "B14d"])
-def test_negative_controls_fail(verdicts, control):
-    assert verdicts.loc[control, "verdict"] == FAIL
+def test_every_planted_fault_fails_and_every_planted_truth_passes(verdicts):
+    """UNDECIDED lists what is INCONCLUSIVE instead; that it answers the wrong way round is never allowed."""
+    for claim in claims.LEDGER:
+        said = verdicts.loc[claim.id, "control"].split("; ")
+        open_ = UNDECIDED.get(claim.id, ())
+        wanted = [f"{c.text}: {INCONCLUSIVE if c.text in open_ else c.outcome}" for c in claim.controls]
+        assert "; ".join(said) == "; ".join(wanted), (claim.id, verdicts.loc[claim.id, "detail"])
+    known = {claim.id: {control.text for control in claim.controls} for claim in claims.LEDGER}
+    assert all(set(texts) <= known[id] for id, texts in UNDECIDED.items()) and len(UNDECIDED) <= 6
+
+
+def test_a_claim_passes_only_beside_its_faults(verdicts):
+    """Whatever smoke decides is sound; what it leaves open may be open because a control is."""
+    decided = verdicts[verdicts["verdict"].isin([PASS, REFUTED])]
+    assert len(decided) > len(verdicts) / 2
+    for id, row in decided.iterrows():
+        proof = FAIL if row["verdict"] == PASS else PASS
+        controls = [c for c in claims.chosen((id,))[0].controls if c.outcome == proof]
+        assert all(f"{c.text}: {proof}" in row["control"] for c in controls), id
 
 
 def test_deterministic_claims_pass_even_on_the_smoke_tier(verdicts):
@@ -65,7 +81,7 @@ def tampered(tables, sweep, **columns):
         ("hard", dict(slack_regret_max=0.1), path.latency),
         ("hard", dict(slack_width_max=0.1), path.latency),
         ("horizon", dict(regret=1e6), path.theorem1),
-        ("hard", dict(labels=10**6), path.budget),
+        ("theorem2", dict(labels=10**6), path.budget),
         ("theorem2", dict(labels=10**6), path.theorem2),
         ("theorem2", dict(regret=1e6), path.theorem2),
         ("theorem3", dict(threshold_rise_max=0.1), path.theorem3),
@@ -107,12 +123,22 @@ def synthetic_rates(power, reps=12):
     """A horizon table whose ball regret is exactly t^power up to a common factor a replication."""
     t = np.array([64, 128, 256, 512, 1024, 2048])
     rows = [
-        dict(follower="ball", d=d, seed=0, replication=r, t=x, T=2048, regret=(1 + 0.01 * r) * d**0.5 * x**power)
+        dict(
+            follower="ball",
+            feedback="pair",
+            d=d,
+            seed=0,
+            replication=r,
+            t=x,
+            T=2048,
+            regret=(1 + 0.01 * r) * d**0.5 * x**power,
+        )
         for d in (4, 8)
         for r in range(reps)
         for x in t
     ]
-    return {"horizon": pd.DataFrame(rows)}
+    frame = pd.DataFrame(rows)
+    return {"horizon": frame, "nonmyopic": frame[frame["t"] == 2048].assign(follower="patient")}
 
 
 @pytest.mark.parametrize(("power", "outcome"), [(0.5, PASS), (0.8, FAIL), (0.2, FAIL)])

@@ -21,7 +21,7 @@ def few_resamples(monkeypatch):
 def test_enough_is_the_least_multiple_of_ten():
     plugin.enough.cache_clear()
     n = plugin.enough(0.05, LEVEL)
-    high = {m: stats.binomial(int(binom.ppf(0.999, m, 0.005)), m, LEVEL)[1] for m in (n - 10, n)}
+    high = {m: stats.frequency(int(binom.ppf(0.999, m, 0.005)), m).at(LEVEL)[1] for m in (n - 10, n)}
     assert n % 10 == 0 and high[n] <= 0.05 < high[n - 10]
 
 
@@ -56,7 +56,7 @@ def test_off_the_event_a_share_of_delta_may_be_broken():
     found = plugin.claimed(rounds(**off), LEVEL)
     assert found.outcome == PASS and found.measured == 0.1
     assert plugin.claimed(rounds(100, rho=9.0, ratio=1.1, claimed=0.5), LEVEL).outcome == FAIL
-    low = stats.binomial(1, 4, LEVEL)[0]
+    low = stats.frequency(1, 4).at(LEVEL)[0]
     assert plugin.claimed(rounds(**off, delta=low), LEVEL).outcome == PASS
     assert plugin.claimed(rounds(**off, delta=0.99 * low), LEVEL).outcome == FAIL
 
@@ -86,14 +86,15 @@ def contest(gap=1.0, arenas=("x", "y"), n=4):
 
 def test_differences_are_paired_and_share_the_level():
     table = contest(arenas=("x",))
-    want = stats.student([-1.0, -1.1, -1.2, -1.3], LEVEL)
-    assert plugin.difference(table[::-1], "own", "b", "regret", LEVEL) == pytest.approx((*want, 4))
+    want = stats.mean([-1.0, -1.1, -1.2, -1.3])
+    found = plugin.difference(table[::-1], "own", "b", "regret")
+    assert (found.value, found.n) == (pytest.approx(want.value), 4)
+    assert found.at(LEVEL) == pytest.approx(want.at(LEVEL))
     short = table.drop(table[(table["gate"] == "b") & (table["replication"] == 3)].index)
-    assert plugin.difference(short, "own", "b", "regret", LEVEL)[3] == 3
+    assert plugin.difference(short, "own", "b", "regret").n == 3
     found = plugin.differences(contest(), "own", "regret", LEVEL)
     assert found[["arena", "rival"]].to_numpy().tolist() == [["x", "a"], ["x", "b"], ["y", "a"], ["y", "b"]]
-    want = stats.student([-1.0, -1.1, -1.2, -1.3], LEVEL / 4)
-    assert found.iloc[1][["mean", "low", "high", "n"]].tolist() == pytest.approx([*want, 4])
+    assert found.iloc[1][["mean", "low", "high", "n"]].tolist() == pytest.approx([want.value, *want.at(LEVEL / 4), 4])
     two = plugin.differences(pd.concat([contest(1.0, ("x",)), contest(3.0, ("y",))]), "own", "regret", LEVEL)
     assert two["mean"].tolist() == pytest.approx([-2.3, -1.15, -6.9, -3.45])
     assert plugin.differences(contest()[lambda t: t["gate"] == "own"], "own", "regret", LEVEL).empty
@@ -104,18 +105,22 @@ def test_less_in_every_arena(low, high, outcome):
     table = pd.DataFrame(dict(arena=["x", "y"], mean=[-1.0, 0.0], low=[-3.0, low], high=[-0.5, high]))
     found = plugin.outcome_of(table)
     assert (found.outcome, found.bound, found.n) == (outcome, 0.0, 2)
+    moved = table.assign(mean=-table["mean"], low=-table["high"], high=-table["low"])
+    assert plugin.listed(moved, 0.0, "above").outcome == outcome  # the other side, mirrored
 
 
-def test_ranks_are_means_over_arenas_resampled_by_pair(monkeypatch):
+def test_ranks_are_means_over_arenas_and_vary_by_pair():
     table = contest()
     table.loc[(table["arena"] == "y") & (table["gate"] == "a"), "regret"] -= 100.0
     found = plugin.ranks(table, "regret", LEVEL)
     assert found["gate"].tolist() == ["own", "a", "b"] and found["rank"].tolist() == [1.5, 2.0, 2.5]
     assert found["low"].tolist() == found["rank"].tolist() == found["high"].tolist()
-    seen = []
-    monkeypatch.setattr(stats, "bootstrap", lambda f, n, level: seen.append((n, level)) or (f(np.arange(n)), 0.0, 0.0))
-    plugin.ranks(table, "regret", LEVEL)
-    assert seen == [(4, LEVEL / 3)] * 3
+    one = plugin.ranks(table[table["replication"] < 1], "regret", LEVEL)
+    assert one["low"].tolist() == [-np.inf] * 3 and one["rank"].tolist() == [1.5, 2.0, 2.5]
+    mixed = contest()
+    mixed.loc[(mixed["replication"] == 0) & (mixed["gate"] == "a"), "regret"] -= 100.0
+    row = plugin.ranks(mixed, "regret", LEVEL).set_index("gate").loc["a"]
+    assert row[["low", "high"]].tolist() == pytest.approx(stats.mean([1.0, 3.0, 3.0, 3.0]).at(LEVEL / 3))
     tied = plugin.ranks(contest(gap=0.0), "regret", LEVEL)
     assert tied["rank"].tolist() == [2.0] * 3
 

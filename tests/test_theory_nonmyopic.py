@@ -8,14 +8,16 @@ import pytest
 import strategies as own
 from hypothesis import given
 from hypothesis import strategies as st
+from tables import rows
 
 from figures import nonmyopic as figure
 from paper_repro.falsify import play
 from sim.spec import FollowerSpec, RunSpec
+from sim.sweeps import PLANNERS
 from sim.tiers import TIERS
 from theory import bounds
 from theory.judges import rate
-from theory.ledger import FAIL, INCONCLUSIVE, PASS
+from theory.ledger import FAIL, INCONCLUSIVE, PASS, all_of
 from theory.studies import nonmyopic
 
 
@@ -52,12 +54,12 @@ def test_the_ceiling_in_numbers():
 
 
 def test_parameters_that_were_found_are_legal_and_played_on_other_seeds():
-    for d, shape in nonmyopic.FOUND.items():
+    for d, shape in PLANNERS.items():
         follower = nonmyopic.follower_of("patient", d)
         assert follower.kind == "patient" and follower.price == shape["price"] and follower.period == shape["period"]
     for name, tier in TIERS.items():
         assert all(cell["seed"] < nonmyopic.SEARCH_SEED for cell in nonmyopic.cells(tier))
-        assert set(nonmyopic.DIMS[name]) <= set(nonmyopic.FOUND)
+        assert set(nonmyopic.DIMS[name]) <= set(PLANNERS)
     with pytest.raises(ValueError, match="give 'ball', or 'patient' at d in"):
         nonmyopic.follower_of("patient", 5)
     with pytest.raises(ValueError, match="follower 'evader'"):
@@ -65,7 +67,7 @@ def test_parameters_that_were_found_are_legal_and_played_on_other_seeds():
 
 
 def test_planner_of_a_point_outside_is_clipped():
-    follower = nonmyopic.planner(np.array([-3.0, 2.0, 9.0, 99.0]))
+    follower = nonmyopic.shaped(np.array([-3.0, 2.0, 9.0, 99.0]))
     assert (follower.price, follower.turn, follower.haste, follower.period) == (-1.0, 1.0, 4.0, 256)
 
 
@@ -88,14 +90,24 @@ def test_planning_wins_a_constant_and_stays_below_the_ceiling(table):
     mean = table.groupby(["d", "follower"])["regret"].mean().unstack()
     assert (mean["patient"] > 1.05 * mean["ball"]).all()
     assert rate.below_ceiling({"nonmyopic": table}, 0.05).outcome == PASS
-    assert rate.exponent_d_planned({"nonmyopic": table}, 0.05).outcome == PASS
+    assert all_of(nonmyopic.slopes(table, "patient"), 1.0, "below", 0.05).outcome == PASS
+
+
+def ball_at_every_d():
+    """A horizon table: the ball's regret is d^0.2."""
+    return pd.concat([
+        rows(4, d=d, T=64, t=64, regret=[d**0.2 * (1 + 0.01 * r) for r in range(4)]) for d in (4, 8)
+    ])  # fmt: skip
 
 
 def test_the_judges_can_fail(table):
     above = table.assign(regret=table["ceiling"] * (1.2 + 0.01 * table["replication"]))
     assert rate.below_ceiling({"nonmyopic": above}, 0.01).outcome == FAIL
     steep = table.assign(regret=table["d"] ** 1.3 * (1.0 + 0.001 * table["replication"]))
-    assert rate.exponent_d_planned({"nonmyopic": steep}, 0.01).outcome == FAIL
+    assert all_of(nonmyopic.slopes(steep, "patient"), 1.0, "below", 0.01).outcome == FAIL
+    calm = ball_at_every_d()
+    assert rate.exponent_d({"horizon": calm, "nonmyopic": steep}, 0.01).outcome == FAIL
+    assert rate.exponent_d({"horizon": calm, "nonmyopic": table}, 0.05).outcome == PASS
     wide = table.assign(regret=table["ceiling"] * (0.5 + 0.1 * table["replication"]))
     assert rate.below_ceiling({"nonmyopic": wide}, 1e-6).outcome == INCONCLUSIVE
 
@@ -103,7 +115,10 @@ def test_the_judges_can_fail(table):
 def test_fits_recover_planted_exponents(table):
     noise = 1.0 + 0.001 * (table["replication"] % 3)
     power = table["follower"].map({"ball": 0.5, "patient": 0.8})
-    fits = nonmyopic.fits(table.assign(regret=table["d"] ** power * noise)).set_index("series")["estimate"]
+    planted = table.assign(regret=table["d"] ** power * noise)
+    ((label, slope),) = nonmyopic.slopes(planted, "patient")
+    assert label == "patient, d = 4..8" and slope.value == pytest.approx(0.8) and slope.n == 12
+    fits = nonmyopic.fits(planted).set_index("series")["estimate"]
     assert fits["ball"] == pytest.approx(0.5) and fits["patient"] == pytest.approx(0.8)
     assert fits["patient - ball"] == pytest.approx(0.3)
     assert fits["ceiling"] == pytest.approx(

@@ -72,6 +72,21 @@ def theorem1(alpha, T, info):
     return alpha * np.sqrt(2.0 * np.asarray(T) * info)
 
 
+def misfit(alpha, T, info, eps):
+    """Theorem 1 where the truth is only within eps of linear: with probability at least 1 - delta
+
+        R_T <= (alpha_T + 2 eps sqrt(T)) sqrt(2 T D_T) + 2 eps T,    of order d sqrt(T) + eps T sqrt(d).
+
+    Status: derived here; the order eps T sqrt(d) is known to be what linear bandits pay for misspecification
+    (Lattimore, Szepesvari, Weisz 2020).  Assumptions: theorem 1's, one alternative, and payoffs <theta*, phi> + m
+    with |m| <= eps [reward].  Proof: a label of a pair is off by at most 2 eps, and ||sum_s delta_s z_s||_P <=
+    2 eps sqrt(n) for n labels (Cauchy and Schwarz, sum_s z_s z_s' <= V), so the radius grows by that much; a wrong
+    pick costs at most (alpha + 2 eps sqrt(n)) w + 2 eps; sum as in theorem 1.
+    """
+    T = np.asarray(T)
+    return (alpha + 2.0 * np.asarray(eps) * np.sqrt(T)) * np.sqrt(2.0 * T * info) + 2.0 * np.asarray(eps) * T
+
+
 def theorem23(alpha_B, T, B, info_B):
     """R_T <= alpha_B [sqrt(2 B D_B) + (T - B) sqrt(exp(D_B/B) - 1)]: llf_fixed and llf_paced.  Derived here; on E.
 

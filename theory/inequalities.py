@@ -111,6 +111,13 @@ def theorem1(table: pd.DataFrame) -> pd.DataFrame:
     return compared(rows["regret"], bound, bounds.trivial(rows["S"], rows["L"], rows["t"]))
 
 
+def misfit(table: pd.DataFrame) -> pd.DataFrame:
+    """B15, on E or not: theorem 1's bound with what a misfit of the payoffs adds [reward]."""
+    info = information(table, table["t"])
+    bound = bounds.misfit(radius_at(table, info), table["t"], info, table["misfit"])
+    return compared(table["regret"], bound, bounds.trivial(table["S"], table["L"], table["t"]))
+
+
 def theorem23(table: pd.DataFrame) -> pd.DataFrame:
     """The regret bound of theorems 2 and 3, on E."""
     rows = on_event(table)

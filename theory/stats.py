@@ -131,5 +131,6 @@ def scaled(estimate: Estimate, factor: float) -> Estimate:
 
 
 def fixed(value: float, low: float, high: float, n: int = 1) -> Estimate:
-    """An estimate whose interval was made elsewhere, at a level of its own."""
-    return Estimate(float(value), n, lambda level: (float(low), float(high)))
+    """An estimate whose interval was made elsewhere, at a level of its own; endless where the value is not a number."""
+    ends = (float(low), float(high)) if value == value else (-np.inf, np.inf)
+    return Estimate(float(value), n, lambda level: ends)

@@ -65,7 +65,7 @@ def _game(spec: RunSpec, g: Setup, replication: int) -> Episode:
         gold = rounds.present(g, process, keys, t, s, p, alpha, truth, 0, w, parts.decide, parts.choose, parts.respond)
         v, x = rounds.meet(g, keys, t, s, alpha, 0, w)
         opens, reason, _ = rule.decide(g, p, x)
-        bought = yield Question(x, s.psi, p.left, bool(opens), float(w.payoffs[gold] - w.payoffs[v.pick]))
+        bought = yield Question(x, s.psi, p.left + p.coin_left, bool(opens), float(w.payoffs[gold] - w.payoffs[v.pick]))
         if bought:
             s = rounds.buy(g, s, v, keys, t, w)
         p = _settled(g, rule, p, x, reason, opens, bought, s.psi)
@@ -81,7 +81,7 @@ def _recorded(spec: RunSpec, g: Setup, data: recorded.Recorded, replication: int
         scores, w2 = learner.predict(X[t])
         _, x, regret = rounds.meet_class(g, keys, t, alpha, scores, w2, y[t], 0)
         opens, reason, _ = rule.decide(g, p, x)
-        bought = yield Question(x, learner.state().psi, p.left, bool(opens), regret)
+        bought = yield Question(x, learner.state().psi, p.left + p.coin_left, bool(opens), regret)
         if bought:
             learner.update(X[t], np.eye(g.N)[y[t]])
         p = _settled(g, rule, p, x, reason, opens, bought, learner.state().psi)

@@ -30,7 +30,7 @@ from sim.rules import codes, draws, gates, leader, learners
 from sim.setup import GateSetup, gate_setup, idle_text, is_idle
 from sim.spec import GateSpec, LearnerSpec
 
-VERSION = 2
+VERSION = 3
 
 
 class LiveError(ValueError):
@@ -109,7 +109,7 @@ class LiveGate:
             warnings.warn(idle_text(self.setup), stacklevel=2)
         self._given_rule = rule
         self._object: Any = None
-        self._object, self._rule = (None, rule) if rule else rules.of(gate, self.setup)
+        self._object, self._rule = rules.of(gate, self.setup, rule)
         self._replication = replication
         self._coins = draws.stream_keys(seed, replication)
         self._purse = gates.open_purse(self.setup)
@@ -132,7 +132,7 @@ class LiveGate:
     @property
     def left(self) -> float:
         """Labels left; under a money budget the money left, in mean-cost labels."""
-        return self._purse.left
+        return self._purse.left + self._purse.coin_left
 
     @property
     def labels(self) -> int:
@@ -175,7 +175,7 @@ class LiveGate:
         opened, reason, threshold = self._rule.decide(g, self._purse, x)
         if self._money and opened and price > self._money - self._spent:
             opened, reason = False, codes.OUT_OF_BUDGET
-        decision = Decision(bool(opened), codes.REASONS[reason], float(threshold), t + 1, self._purse.left, g.T - t)
+        decision = Decision(bool(opened), codes.REASONS[reason], float(threshold), t + 1, self.left, g.T - t)
         self._waiting = (x, decision, int(reason), price)
         return decision
 
@@ -242,7 +242,7 @@ class LiveGate:
             "spent": self._spent,
             "labels": self._labels,
             "t": self._t,
-            "purse": [*p[:5], [float(v) for v in p.memory], p.written],
+            "purse": [*p[:5], [float(v) for v in p.memory], *p[6:]],
             "reasons": dict(self.reasons),
             "object": self._object.state() if self._object is not None else None,
             "waiting": waiting,
@@ -275,7 +275,7 @@ class LiveGate:
 
     def _fill(self, state: dict[str, Any]) -> None:
         p = state["purse"]
-        self._purse = gates.Purse(p[0], p[1], p[2], p[3], p[4], np.array(p[5], dtype=np.float64), p[6])
+        self._purse = gates.Purse._make([*p[:5], np.array(p[5], dtype=np.float64), *p[6:]])
         self._money, self._unit, self._spent = state["money"], state["unit"], state["spent"]
         self._t, self._labels = state["t"], state["labels"]
         self.reasons = Counter(state["reasons"])

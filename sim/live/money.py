@@ -36,9 +36,10 @@ def check_budget(gate: GateSpec, B: Any, beta: Any, money: float | None, mean_co
             f"money = {money}, mean_cost = {mean_cost}, B = {B}, beta = {beta}: give B, or beta, or both money and "
             "mean_cost"
         )
-    if gate.traits.counts or not gate.cap:
+    if gate.traits.counts or gate.coin_share or not gate.cap:
         raise ValueError(
-            f"gate {gate.kind!r} (cap = {gate.cap}) with a money budget: it counts labels, not money; use a budget in "
+            f"gate {gate.kind!r} (cap = {gate.cap}, coin_share = {gate.coin_share:g}) with a money budget: it counts "
+            "labels, not money; use a budget in "
             "labels, or a gate that paces by what is left (llf_self_paced, llf_paced, llf_quantile, margin, random)"
         )
     total, unit = in_millionths(money, "money"), in_millionths(mean_cost, "mean_cost")

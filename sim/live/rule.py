@@ -17,8 +17,18 @@ def finite(psi: float) -> float:
     return float(psi)
 
 
-def of(gate: GateSpec, g: GateSetup | Setup) -> tuple[Any, gates.Rule]:
-    """(the object of a user's gate that is a class, None for any other gate; the gate's rule)."""
+def of(gate: GateSpec, g: GateSetup | Setup, given: gates.Rule | None = None) -> tuple[Any, gates.Rule]:
+    """(the object of a user's gate that is a class, None for any other gate; the gate's rule, or the ``given`` one).
+
+    Raises ValueError for a given rule beside a coin, which it would have to toss itself.
+    """
+    if given is not None:
+        if gate.coin_share:
+            raise ValueError(
+                f"coin_share = {gate.coin_share:g} with a rule that is given: nobody would toss the coin; give the "
+                "gate as a kind or a plugin file, or coin_share = 0"
+            )
+        return None, given
     if gate.kind != codes.PLUGIN:
         return None, gates.BUILT_IN
     module = plugins.part(gate.path, plugins.GATE)

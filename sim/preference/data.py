@@ -9,6 +9,7 @@ Features come from np.random.default_rng([seed, replication, role]) and uniforms
 [..., role, 1], so all methods and gates of a replication see the same pairs, labels, flips and coins.
 """
 
+from functools import lru_cache
 from typing import Annotated, NamedTuple
 
 import numpy as np
@@ -18,7 +19,7 @@ from sim.fields import Count, Index, NonNegative, Positive, Share, Spec, bounded
 from sim.preference.losses import binary_entropy, logistic, sigmoid
 from sim.rules import gates
 
-METHODS = ("dpo", "self_L0", "L1", "L2", "L3", "feature", "spa", "rdpo", "dr_dpo", "kldpo")
+METHODS = ("dpo", "ridge", "self_L0", "L1", "L2", "L3", "feature", "spa", "rdpo", "dr_dpo", "kldpo")
 BUYERS = ("dpo", "self_L0", "L3")  # the methods that are also played with a gate
 GATES = tuple(t.name for t in gates.TRAITS if t.name in gates.GATES and t.name != "never" and not t.foresees)
 
@@ -40,7 +41,7 @@ class PreferenceSpec(Spec):
     eps, tau  the follower's radius and window margin (margin units); for method "feature" eps is the
               radius on pairs, for "L2" it is in units of sigma(xi)
     prox      weight of ||theta - theta_t||^2 / 2 in a round;  ridge  of ||theta||^2 / 2 on true labels
-    methods   what is compared, see ``steps``
+    methods   what is compared, see ``steps``; "ridge" takes its weight from eps too
     gates, B  gates that may buy B true labels of the rounds' pairs, for the methods in BUYERS
     held_out  number of pairs on which policies are scored;  seed  the seed set
     """
@@ -109,14 +110,17 @@ def theta_star(spec: PreferenceSpec, replication: int) -> np.ndarray:
     return spec.snr * u / np.linalg.norm(u)
 
 
+def _features(seed: int, replication: int, role: int, n: int, d: int) -> np.ndarray:
+    return np.random.default_rng([seed, replication, role]).normal(size=(n, d))
+
+
 def sample(spec: PreferenceSpec, replication: int, role: int, n: int) -> Pairs:
     """n pairs with their labels and uniforms; ``role`` is SEED, HELD_OUT or ROUND + t for round t.
 
     A larger n adds rows and leaves the first ones as they are.
     """
-    key = [spec.seed, replication, role]
-    x = np.random.default_rng(key).normal(size=(n, spec.d))
-    label, flip, coin = np.random.default_rng([*key, 1]).random((n, 3)).T
+    x = _features(spec.seed, replication, role, n, spec.d)
+    label, flip, coin = np.random.default_rng([spec.seed, replication, role, 1]).random((n, 3)).T
     y = (label < sigmoid(x @ theta_star(spec, replication))).astype(np.int64)
     return Pairs(x, y, flip, coin)
 
@@ -145,9 +149,17 @@ def seed_pairs(spec: PreferenceSpec, replication: int) -> np.ndarray:
     return labelled(spec, sample(spec, replication, SEED, spec.N))
 
 
+@lru_cache(maxsize=1)  # all methods and rounds of a replication are scored on the same pairs
+def _held_out(seed: int, replication: int, n: int, d: int) -> np.ndarray:
+    """Features (n, d) of the pairs on which policies are scored; read-only, as they are shared."""
+    x = _features(seed, replication, HELD_OUT, n, d)
+    x.flags.writeable = False
+    return x
+
+
 def judge(spec: PreferenceSpec, replication: int, theta: np.ndarray) -> Score:
     """Score the policy theta (d,) on the held-out pairs by their label probabilities; a zero margin counts half."""
-    x = sample(spec, replication, HELD_OUT, spec.held_out).x
+    x = _held_out(spec.seed, replication, spec.held_out, spec.d)
     truth, xi = x @ theta_star(spec, replication), x @ theta
     loss = sigmoid(truth) * logistic(xi) + sigmoid(-truth) * logistic(-xi)
     best = binary_entropy(sigmoid(truth)).mean()

@@ -8,8 +8,8 @@
     3. the follower replies to their margins, at the same reference as the leader's;
     4. the leader fits them, held near the policy by the prox term.
 
-Method "dpo" skips 2 to 4: with the gate "never" it is the seed policy, with another gate it is DPO on
-seed and bought labels.  Under the gate "prefix" the first B pairs are bought as they come, so
+Methods "dpo" and "ridge" skip 2 to 4: with the gate "never" DPO is the seed policy, with another gate
+it is DPO on seed and bought labels.  Under the gate "prefix" the first B pairs are bought as they come, so
 "self_L0" under "prefix" is self-annotation that starts from as many true labels as any gate buys;
 ``compare`` gives it those labels with the seed.
 
@@ -47,17 +47,17 @@ COLUMNS = {
 SELF = "self-annotation"
 
 
-def play(spec: PreferenceSpec, replication: int) -> pd.DataFrame:
+def play(spec: PreferenceSpec, replication: int, alone: bool = True) -> pd.DataFrame:
     """Play every method of the spec in one replication: tidy rows, one for each method, gate and round (COLUMNS).
 
-    Every method is played without purchases (gate "never"), those in BUYERS under every gate too.  Equal
-    arguments give equal bytes.  Raises ValueError on a negative replication.
+    Every method is played without purchases (gate "never"; not where ``alone`` is False), those in BUYERS under
+    every gate too.  Equal arguments give equal bytes.  Raises ValueError on a negative replication.
     """
     if replication < 0:
         raise ValueError(f"replication = {replication} is not allowed; give replication >= 0")
     rows = []
     for method in spec.methods:
-        for gate in ("never", *(spec.gates if method in BUYERS else ())):
+        for gate in (*(("never",) if alone else ()), *(spec.gates if method in BUYERS else ())):
             rows += _run(spec, replication, method, gate)
     return pd.DataFrame(rows, columns=list(COLUMNS))
 
@@ -100,7 +100,7 @@ def _run(spec: PreferenceSpec, replication: int, method: str, gate: str) -> list
             if bought.any():
                 true = np.vstack([true, data.labelled(spec, data.Pairs(*(column[bought] for column in pairs)))])
                 theta = steps.learn(method, spec, true)
-        if method != "dpo" and len(rest) >= 2:
+        if method not in steps.UNANNOTATED and len(rest) >= 2:
             theta, moved = steps.annotate(method, spec, rest, theta)
         rows.append(_row(spec, replication, method, gate, r + 1, len(true), theta, moved))
     return rows

@@ -2,6 +2,7 @@
 
     method    on true labels                 on self-annotated pairs of a round
     dpo       logistic                       nothing (seed labels only)
+    ridge     logistic + lam ||theta||^2 / 2 nothing; lam = ``matched_ridge`` of the ball's eps
     self_L0   logistic                       logistic: self-annotation without a follower (eps = 0)
     L1 L2 L3  logistic                       the leader's loss after the follower's reply
     feature   logistic + eps ||theta||       the same, on the round's pairs
@@ -29,6 +30,7 @@ from sim.preference.window import follower_unit, follower_window, window_low
 
 Loss = Callable[[np.ndarray], tuple[float, np.ndarray]]  # margins (n,) -> (mean loss, its slopes (n,))
 
+UNANNOTATED = ("dpo", "ridge")  # the methods that never learn from labels of their own
 ALTERNATIONS, SETTLED = 100, 1e-6  # of KLDPO's weights and fit, at most; until theta moves less
 OPTIONS: Any = {"maxiter": 500, "ftol": 1e-13, "gtol": 1e-8}
 
@@ -122,8 +124,20 @@ def _minimise(method: str, spec: PreferenceSpec, Z, centre, prox, first: Loss) -
     return fit(Z, first, centre, prox, spec.eps if method == "feature" else 0.0)
 
 
+def matched_ridge(eps: float, theta: np.ndarray) -> float:
+    """The weight lam of lam ||theta||^2 / 2 that pulls as the ball of radius eps does at its own solution theta (d,).
+
+    Where eps theta/||theta|| balances the gradient of a convex loss, lam theta with lam = eps/||theta|| does too, so
+    the ball's solution is this ridge's: on one set of labels the ball is a ridge whose weight depends on the data.
+    """
+    return eps / max(float(np.linalg.norm(theta)), 1e-8)
+
+
 def learn(method: str, spec: PreferenceSpec, Z: np.ndarray) -> np.ndarray:
     """Fit a method to truly labelled pairs Z (n, d), of which a share spec.flip may be wrong: theta (d,)."""
+    if method == "ridge":
+        lam = matched_ridge(spec.eps, learn("feature", spec, Z)) if spec.eps else 0.0
+        return fit(Z, plain, np.zeros(spec.d), spec.ridge + lam)
     first: Loss = unbiased(spec.flip) if method == "rdpo" else plain
     return _minimise(method, spec, Z, np.zeros(spec.d), spec.ridge, first)
 

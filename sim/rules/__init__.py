@@ -5,7 +5,7 @@ draws      random bits by counter: (seed, replication, round, role) -> number
 streams    context processes: where the pool of a round comes from
 learners   ridge regression with a shared design, the confidence radius;  choice: the same from choices
 leader     which response is picked, which pair compared, how large the regret can be
-gates      which label is bought
+gates      which label is bought;  insurance: a coin beside a gate
 followers  which alternatives are shown;  evasion: those that keep a gate from buying;
            bait: those that spread labels first;  planners: those that look beyond the round
 rounds     the parts of a round;  log: what a run remembers

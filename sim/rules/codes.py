@@ -14,6 +14,9 @@ FEEDBACKS = ("pair", "full", "bandit", "gold", "choice")
 PAIR, FULL, BANDIT, GOLD, CHOICE = range(5)
 COMPARED = ("pair", "choice")  # a label compares two of the shown responses
 
+NOISES = ("gaussian", "rademacher", "uniform")
+GAUSSIAN, RADEMACHER, UNIFORM = range(3)
+
 LEADERS = ("greedy", "optimistic")
 GREEDY, OPTIMISTIC = range(2)
 

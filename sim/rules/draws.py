@@ -17,8 +17,8 @@ that play the same seed meet the same prompts and the same noise:
 
 Features use ``bell``: the sum of four 16-bit uniforms, scaled to mean 0 and variance 1 (symmetric,
 excess kurtosis -0.3).  It costs one hash a coordinate and is exact in floating point, hence the
-same bytes on every machine.  Label noise is Gaussian (Box-Muller), because the lower bound
-(theorem 4) is a statement about Gaussian noise.
+same bytes on every machine.  Label noise is Gaussian (Box-Muller) by default, because the lower bound
+(theorem 4) is a statement about Gaussian noise; ``standard`` has two bounded laws beside it.
 
 The formulas are elementwise: here they run on NumPy arrays, and ``sim.kernels`` compiles the same
 functions.  Only ``fill_*`` and ``uniform_at``, which apply a formula to many draw numbers or to
@@ -30,14 +30,17 @@ import math
 
 import numpy as np
 
-FEATURES, COMPONENT, FOLLOWER, ORDER, NOISE, COIN, THETA, PERMUTATION, RELABEL = range(9)
-ROLES = 9
+from sim.rules import codes
+
+FEATURES, COMPONENT, FOLLOWER, ORDER, NOISE, COIN, THETA, PERMUTATION, RELABEL, TWIST = range(10)
+ROLES = 10
 
 _S12, _S16, _S27, _S30 = np.uint64(12), np.uint64(16), np.uint64(27), np.uint64(30)
 _S31, _S32, _S48 = np.uint64(31), np.uint64(32), np.uint64(48)
 _M16 = np.uint64(0xFFFF)
 _C1, _C2 = np.uint64(0xBF58476D1CE4E5B9), np.uint64(0x94D049BB133111EB)
 _UNIT = 2.0**-52
+_HALF_WIDTH = math.sqrt(3.0)  # of the uniform law of variance 1
 _BELL_MEAN = 2.0 * 65535.0
 _BELL_SCALE = 1.0 / math.sqrt(4.0 * (65536.0**2 - 1.0) / 12.0)
 
@@ -84,6 +87,20 @@ def bell(raw):
 def gaussian(u1, u2):
     """One standard normal number from two uniforms in (0, 1), by Box-Muller."""
     return math.sqrt(-2.0 * math.log(u1)) * math.cos(2.0 * math.pi * u2)
+
+
+def standard(noise, u1, u2):
+    """A number of mean 0 and variance 1 from two uniforms in (0, 1), by the law ``noise`` (``codes.NOISES``).
+
+    Each is 1-sub-Gaussian, E exp(x X) <= exp(x^2/2), so that sigma times it keeps every promise made for noise scale
+    sigma: a fair sign because cosh x <= exp(x^2/2); the uniform law on [-sqrt 3, sqrt 3] because sinh(y)/y <=
+    exp(y^2/6) at y = sqrt(3) x, term by term, (2k + 1)! >= 6^k k!.  So no law needs another scale than its variance's.
+    """
+    if noise == codes.RADEMACHER:
+        return 1.0 if u1 < 0.5 else -1.0
+    if noise == codes.UNIFORM:
+        return _HALF_WIDTH * (2.0 * u1 - 1.0)
+    return gaussian(u1, u2)
 
 
 def fill_bell(key, start, out):

@@ -25,7 +25,7 @@ from typing import NamedTuple
 
 import numpy as np
 
-from sim.rules import codes, draws
+from sim.rules import codes, draws, insurance
 
 INFO_TIE = 1e-9  # nats; on the hard instance the last gain equals the threshold but for rounding
 
@@ -88,24 +88,10 @@ KINDS = tuple(t.name for t in TRAITS)  # a gate's code is its place
 GATES = KINDS[:-1]  # those that are built in
 TRAITS_OF = dict(zip(KINDS, TRAITS, strict=True))
 (
-    ALWAYS,
-    NEVER,
-    RANDOM,
-    PERIODIC,
-    PREFIX,
-    LLF_FIXED,
-    LLF_PACED,
-    LLF_REGRET,
-    LLF_SELF_PACED,
-    LLF_QUANTILE,
-    LLF_SPLIT,
-    DUAL,
-    MARGIN,
-    BBQ,
-    LLF_ORACLE,
-    CONTROL_PEEK,
+    ALWAYS, NEVER, RANDOM, PERIODIC, PREFIX, LLF_FIXED, LLF_PACED, LLF_REGRET, LLF_SELF_PACED, LLF_QUANTILE,
+    LLF_SPLIT, DUAL, MARGIN, BBQ, LLF_ORACLE, CONTROL_PEEK,
     PLUGIN,
-) = range(len(KINDS))
+) = range(len(KINDS))  # fmt: skip
 CONFIDENT = np.array([t.confidence for t in TRAITS])  # by code, for the compiled rules
 TOSSES = np.array(["coin" in t.reads for t in TRAITS])
 BAITED = np.array([i in (CONTROL_PEEK, PLUGIN) for i in range(len(KINDS))])
@@ -139,7 +125,8 @@ class Purse(NamedTuple):
 
     ``left`` labels, ``psi`` information bought [nats]; ``first_left`` and ``first_psi`` the first purse of
     llf_split; ``mu`` the dual price (not above 0: not yet set); ``memory`` (window,) the last latencies or
-    gaps (a user's gate: its own floats), ``written`` how many there were.
+    gaps (a user's gate: its own floats), ``written`` how many there were; ``coin_left`` labels of a coin beside
+    the gate, ``coin_psi`` the part of psi that its labels taught (``insurance``).
     """
 
     left: int
@@ -149,6 +136,8 @@ class Purse(NamedTuple):
     mu: float
     memory: np.ndarray
     written: int
+    coin_left: int
+    coin_psi: float
 
 
 def signal(g, view, t, w2, coin, scheduled, surprise):
@@ -161,14 +150,14 @@ def signal(g, view, t, w2, coin, scheduled, surprise):
 
 def coin(g, keys, t):
     """The gate's coin of round t, uniform on (0, 1), drawn only for gates that may toss one (else 1)."""
-    if TOSSES[g.gate]:
+    if TOSSES[g.gate] or g.coins > 0:
         return draws.uniform_at(keys[draws.COIN], t)
     return 1.0
 
 
 def open_purse(g):
     """The purse before the first round."""
-    return Purse(g.B, 0.0, g.B // 2, 0.0, -1.0, np.zeros(g.window), 0)
+    return Purse(g.B, 0.0, g.B // 2, 0.0, -1.0, np.zeros(g.window), 0, g.coins, 0.0)
 
 
 def share_below(seen, count, value):
@@ -200,7 +189,7 @@ def confidence_rule(g, p, x):
     if kind == LLF_FIXED:
         return x.gain, g.info / g.B + INFO_TIE
     if kind == LLF_PACED:
-        return x.gain, paced_threshold(g.info, p.psi, p.left)
+        return x.gain, paced_threshold(g.info, p.psi - p.coin_psi, p.left)
     if kind == LLF_SPLIT:
         return x.gain, paced_threshold(g.info_half, p.first_psi, p.first_left)
     if kind == LLF_REGRET:
@@ -241,12 +230,31 @@ def schedule_rule(g, p, x):
     return False
 
 
+def toss(g, p, x):
+    """(whether the coin beside the gate buys in this round, the signal with a coin for the gate's own use)."""
+    chance = insurance.chance(g, p, x.t)
+    coin = insurance.fresh(x.coin, chance)
+    own = Signal(x.t, x.latency, x.width, x.gain, x.gap, x.certified, coin, x.scheduled, x.surprise)
+    return x.coin < chance, own
+
+
 def decide(g, p, x):
-    """(open, reason, threshold) for one round; pure.  The cap is checked before anything else."""
+    """(open, reason, threshold) for one round; pure.  A coin beside the gate is tossed before anything else."""
+    return decide_insured(g, p, x) if p.coin_left > 0 else decide_alone(g, p, x)
+
+
+def decide_insured(g, p, x):
+    """The answer with a coin beside the gate, apart because a round without one should not pay for it."""
+    by_coin, own = toss(g, p, x)
+    opened, reason, threshold = decide_alone(g, p, own)
+    return (True, codes.FORCED, threshold) if by_coin else (opened, reason, threshold)
+
+
+def decide_alone(g, p, x):
+    """The gate's own answer, of which ``decide`` is the whole.  The cap is checked before anything else."""
+    statistic, threshold = 0.0, 0.0
     if CONFIDENT[g.gate]:
         statistic, threshold = confidence_rule(g, p, x)
-    else:
-        statistic, threshold = 0.0, 0.0
     if g.cap and p.left <= 0:
         return False, codes.OUT_OF_BUDGET, threshold
     if statistic > threshold:
@@ -259,13 +267,10 @@ def decide(g, p, x):
 
 
 def settle(g, p, x, reason, psi):
-    """The purse after a decision; ``psi`` is the learner's information after it [nats].
-
-    Modifies ``memory`` in place.
-    """
-    bought = reason == codes.OPENED or reason == codes.FORCED
-    first = bought and reason == codes.OPENED
-    mu, written = p.mu, p.written
+    """The purse after a decision, ``psi`` [nats] the learner's information after it.  Changes ``memory`` in place."""
+    by_coin = insurance.pays(g, p, x, reason)
+    bought = not by_coin and (reason == codes.OPENED or reason == codes.FORCED)
+    first, mu, written = bought and reason == codes.OPENED, p.mu, p.written
     if g.gate == DUAL:
         mu = x.latency if mu <= 0.0 else mu * math.exp(g.gate_eta * ((1.0 if bought else 0.0) - g.B / g.T))
     elif g.gate in (LLF_QUANTILE, MARGIN):
@@ -279,6 +284,8 @@ def settle(g, p, x, reason, psi):
         mu,
         p.memory,
         written,
+        p.coin_left - 1 if by_coin else p.coin_left,
+        p.coin_psi + (psi - p.psi) if by_coin else p.coin_psi,
     )
 
 

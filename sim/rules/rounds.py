@@ -72,14 +72,19 @@ def surprise_of_class(g, pick, label):
     return 2.0 * g.sigma if gates.BAITED[g.gate] and pick != label else 0.0
 
 
-def payoffs_of(w, theta_star):
-    """Fill payoffs (N,) and return the gold index (largest payoff, lowest index on a tie)."""
+def best(payoffs):
+    """The index of the largest payoff (N,), the lowest on a tie."""
     gold = 0
-    learners.dots(w.Phi, theta_star, w.payoffs)
-    for k in range(w.payoffs.shape[0]):
-        if w.payoffs[k] > w.payoffs[gold]:
+    for k in range(payoffs.shape[0]):
+        if payoffs[k] > payoffs[gold]:
             gold = k
     return gold
+
+
+def payoffs_of(w, theta_star):
+    """Fill payoffs (N,) with <theta*, phi> and return the gold index."""
+    learners.dots(w.Phi, theta_star, w.payoffs)
+    return best(w.payoffs)
 
 
 def present(g, process, keys, t, s, p, alpha, theta_star, scheduled, w, decide, choose, respond):
@@ -95,7 +100,10 @@ def present(g, process, keys, t, s, p, alpha, theta_star, scheduled, w, decide, 
         return gold
     c = streams.component(g, process, keys[draws.COMPONENT], t)
     streams.fill_pool(g, process.scales[c], keys[draws.FEATURES], t, w.u, w.Phi)
-    gold = payoffs_of(w, theta_star)
+    learners.dots(w.Phi, theta_star, w.payoffs)
+    if g.misfit > 0.0:
+        streams.bend(g.misfit, process.twist, w.Phi, w.payoffs, w.scores)
+    gold = best(w.payoffs)
     leader.score(g, s, w.Phi, alpha, w.means, w.scores, w.W)
     if g.follower == followers.IID:
         draws.fill_uniform(keys[draws.FOLLOWER], t * g.N, w.luck)  # counters let a run skip unneeded draws
@@ -133,12 +141,12 @@ def lay_out(keys, t, w):
 
 
 def noise(g, keys, t, w):
-    """Fill ``w.eta`` (M + 1,) with the label noise of round t [reward], N(0, sigma^2), another sequence from
-    ``relabel_from`` on.  Modifies ``w``."""
+    """Fill ``w.eta`` (M + 1,) with the label noise of round t [reward], sigma times ``draws.standard``; another
+    sequence from ``relabel_from`` on.  Modifies ``w``."""
     key = keys[draws.RELABEL] if t >= g.relabel_from else keys[draws.NOISE]
     draws.fill_uniform(key, t * (2 * (g.M + 1)), w.few)
     for k in range(g.M + 1):
-        w.eta[k] = g.sigma * draws.gaussian(w.few[2 * k], w.few[2 * k + 1])
+        w.eta[k] = g.sigma * draws.standard(g.noise, w.few[2 * k], w.few[2 * k + 1])
 
 
 def compare(w, v):

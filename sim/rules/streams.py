@@ -22,10 +22,19 @@ with rho = L/2 under pair feedback (so that differences obey the bound L) and rh
 >>> p.cumulative.round(3).tolist()  # the first domain comes twice as often as the second
 [0.667, 1.0]
 
+With a misfit epsilon > 0 a linear model is wrong: a pool response is worth
+
+    <theta*, phi> + epsilon cos <twist, phi>
+
+to everybody, the gold response, the labels and the regret included, and the learner keeps fitting a linear
+function.  ``twist`` is a direction drawn once a run, so long that the wave passes through its whole range a few times
+between two responses: it is even in phi and the pools are symmetric, so no linear function explains any of it.
+
 The true parameter theta* has norm S and the direction of a bell-shaped vector (nearly uniform);
 on the hard instance each coordinate is +-Delta with fair signs (theorem 4).
 """
 
+import math
 from typing import NamedTuple
 
 import numpy as np
@@ -34,10 +43,12 @@ from sim.rules import codes, draws, learners
 
 
 class Process(NamedTuple):
-    """A context process: ``scales`` (C, d) and the cumulative chances (C,) of its C components."""
+    """A context process: ``scales`` (C, d) and the cumulative chances (C,) of its C components; the ``twist`` (d,)
+    of its payoffs, 0 without a misfit."""
 
     scales: np.ndarray
     cumulative: np.ndarray
+    twist: np.ndarray
 
 
 def process(context: str, d: int, *, exponent: float, components: int, leak: float) -> Process:
@@ -56,7 +67,7 @@ def process(context: str, d: int, *, exponent: float, components: int, leak: flo
         i = np.arange(1, d + 1)
         scales = (i ** (-exponent / 2.0) if context == "power_law" else np.ones(d))[None, :]
         weights = np.ones(1)
-    return Process(scales, np.cumsum(weights) / weights.sum())
+    return Process(scales, np.cumsum(weights) / weights.sum(), np.zeros(d))
 
 
 def theta_star(key: np.ndarray, d: int, norm: float, hard_delta: float) -> np.ndarray:
@@ -69,6 +80,24 @@ def theta_star(key: np.ndarray, d: int, norm: float, hard_delta: float) -> np.nd
         return np.where(draws.uniform(raw) < 0.5, -hard_delta, hard_delta)
     u = draws.bell(raw)
     return norm * u / np.sqrt(np.sum(u * u))
+
+
+def twist(key: np.ndarray, d: int, norm: float) -> np.ndarray:
+    """The direction (d,) along which a misfit waves, from the sequence ``key`` (2,), for responses of norm ``norm``.
+
+    Its products with responses are 2 pi times bell-shaped numbers of variance 1.
+    """
+    return 2.0 * np.pi / norm * draws.bell(draws.bits(key, 0, draws.index(d)))
+
+
+def bend(misfit, twist, Phi, payoffs, waves):
+    """Add misfit cos <twist, phi> [reward] to the payoffs (N,) of the rows of ``Phi`` (N, d), in place.
+
+    waves  (N,) buffer
+    """
+    learners.dots(Phi, twist, waves)
+    for k in range(payoffs.shape[0]):
+        payoffs[k] += misfit * math.cos(waves[k])
 
 
 def component(g, p, key, t):

@@ -37,15 +37,61 @@ def coverage(tier: Tier) -> tuple[RunSpec, ...]:
     return per_set(tier, cells)
 
 
-def _theorem(tier: Tier, gate: GateSpec) -> tuple[RunSpec, ...]:
-    grid = product(ARENAS, (2, 8), (0.02, 0.1, 0.3), (0.25, 1.0), (1.0, 4.0))
-    cells = [c for c in grid if c[0][0] != "hard_instance" or 400 * c[2] >= c[3] ** 2 * c[1] ** 2 / 4]
+def long(tier: Tier) -> tuple[RunSpec, ...]:
+    """Long runs of two gates against the ball: does the confidence ellipsoid hold the truth for ever?"""
     return per_set(
         tier,
         lambda seed: [
             RunSpec(
-                T=400, beta=beta, **arena(f, c, d, components=2), learner=LearnerSpec(sigma=sigma, lam=lam), gate=gate,
-                record=FINAL, seed=seed, replications=tier.reps("theorem"),
+                T=tier.T_long, beta=0.1, **arena("ball", "free", 4), gate=GateSpec(kind=g), record=FINAL, seed=seed,
+                replications=tier.reps("long"),
+            )
+            for g in ("random", "llf_paced")
+        ],
+    )  # fmt: skip
+
+
+def noise(tier: Tier) -> tuple[RunSpec, ...]:
+    """Labels with other than Gaussian noise of the same variance: does the ellipsoid still hold the truth?"""
+    places = [(f, c) for f, c in ARENAS if f in ("iid", "best_response", "ball", "evader")]
+    return per_set(
+        tier,
+        lambda seed: [
+            RunSpec(
+                T=300, beta=0.3, **arena(f, c, 4, noise=law), gate=GateSpec(kind=g), record=FINAL, seed=seed,
+                replications=tier.reps("coverage"),
+            )
+            for law in ("rademacher", "uniform")
+            for (f, c), g in product(places, ("always", "random", "llf_paced"))
+        ],
+    )  # fmt: skip
+
+
+def misfit(tier: Tier) -> tuple[RunSpec, ...]:
+    """Every label bought where payoffs are only nearly linear, one alternative: what does the misfit cost?"""
+    return per_set(
+        tier,
+        lambda seed: [
+            RunSpec(
+                T=tier.T_pool, **arena(f, "isotropic", d, misfit=eps), learner=LearnerSpec(sigma=0.1), record=FINAL,
+                seed=seed, replications=tier.reps("misfit"),
+            )
+            for f in ("hard_negative", "best_response")
+            for d in (2, 4)
+            for eps in (0.0, 0.01, 0.03)
+        ],
+    )  # fmt: skip
+
+
+def _theorem(tier: Tier, gate: GateSpec) -> tuple[RunSpec, ...]:
+    grid = product(ARENAS, (2, 8), (0.02, 0.1, 0.3), (0.25, 1.0), (1.0, 4.0))
+    cells = [c for c in grid if c[0][0] != "hard_instance" or tier.T_theorem * c[2] >= c[3] ** 2 * c[1] ** 2 / 4]
+    return per_set(
+        tier,
+        lambda seed: [
+            RunSpec(
+                T=tier.T_theorem, beta=beta, **arena(f, c, d, components=2), gate=gate, record=FINAL,
+                learner=LearnerSpec(sigma=sigma, lam=lam), seed=seed, replications=tier.reps("theorem"),
             )
             for (f, c), d, beta, sigma, lam in cells
         ],
@@ -136,4 +182,4 @@ def controls(tier: Tier) -> tuple[RunSpec, ...]:
     )  # fmt: skip
 
 
-SWEEPS = (coverage, theorem2, theorem3, efficiency, followers, peek, controls)
+SWEEPS = (coverage, long, noise, misfit, theorem2, theorem3, efficiency, followers, peek, controls)

@@ -156,7 +156,7 @@ STEEP, FLAT = slope_in_d("llf_fixed", 0.8, 1.2), slope_in_d("random", -np.inf, 0
 
 CLAIMS = (
     Claim("T6a", "theorem 6", "Bought rounds: mean sum of rho <= sqrt((B + 2 D_B) K), every gate and follower",
-          f"{W26} as its first term, constants derived here", "ordering", ("followers", "bait", "hard"), F27, queried,
+          f"{W26}, as its first term, constants derived here", "ordering", ("followers", "bait", "hard"), F27, queried,
           (Control("all rounds counted, llf_fixed under bait", unqueried),)),
     Claim("T6b", "theorem 6", "Full feedback: mean sum of rho over bought rounds <= sqrt((2 + 4 L^2/lam) B K)", DERIVED,
           "ordering", ("full",), F27, queried_full,

@@ -46,7 +46,7 @@ def needed(labels: np.ndarray, regret: np.ndarray, target: float) -> float:
     y = np.minimum.accumulate(y)
     goal = np.log(target) + 1e-12
     i = int(np.argmax(y <= goal))
-    if y[i] > goal:
+    if not y[i] <= goal:
         return np.nan
     if i == 0:
         return float(np.exp(x[i]))

@@ -33,7 +33,7 @@ import numpy as np
 import pandas as pd
 from scipy.optimize import Bounds, differential_evolution
 
-from sim.spec import FollowerSpec, LearnerSpec, RecordSpec, RunSpec, StreamSpec
+from sim.spec import FollowerSpec, GateSpec, LearnerSpec, RecordSpec, RunSpec, StreamSpec
 from sim.sweeps import PLANNERS, planner
 from sim.table import final
 from sim.tiers import Tier
@@ -75,23 +75,28 @@ def shaped(u: np.ndarray) -> FollowerSpec:
     return FollowerSpec(kind="patient", **shape)
 
 
-def run(follower: FollowerSpec, d: int, T: int, seed: int, replications: int) -> RunSpec:
-    """Every label bought in the free game, sigma = lam = S = L = 1."""
+def run(follower: FollowerSpec, d: int, T: int, seed: int, replications: int, beta: float = 1.0) -> RunSpec:
+    """The free game, sigma = lam = S = L = 1: every label bought, or a share ``beta`` of them by ``random``."""
     return RunSpec(
-        T=T, stream=StreamSpec(context="free", d=d), follower=follower, learner=LearnerSpec(),
-        record=RecordSpec(mode="final"), seed=seed, replications=replications,
+        T=T, stream=StreamSpec(context="free", d=d), follower=follower, learner=LearnerSpec(), beta=beta,
+        gate=GateSpec(kind="always" if beta == 1.0 else "random"), record=RecordSpec(mode="final"), seed=seed,
+        replications=replications,
     )  # fmt: skip
 
 
-def search(play: Play, d: int, generations: int = 12, T: int = SEARCH_T, seed: int = 0) -> tuple[FollowerSpec, float]:
+def search(
+    play: Play, d: int, generations: int = 12, T: int = SEARCH_T, seed: int = 0, beta: float = 1.0
+) -> tuple[FollowerSpec, float]:
     """(patient follower of the largest mean R_T, that mean) by differential evolution.
 
     Deterministic; ``play`` turns a spec into its table.  The mean is over SEARCH_SEED's
-    replications, on which the parameters were chosen: measure on other seeds.
+    replications, on which the parameters were chosen: measure on other seeds.  With ``beta`` < 1 the leader is
+    ``random``, so the search tries to break theorem 8 (``theory.expected``).
     """
 
     def loss(u: np.ndarray) -> float:
-        return -float(final(play(run(shaped(u), d, T, SEARCH_SEED, SEARCH_REPLICATIONS)))["regret"].mean())
+        spec = run(shaped(u), d, T, SEARCH_SEED, SEARCH_REPLICATIONS, beta)
+        return -float(final(play(spec))["regret"].mean())
 
     rng = np.random.default_rng(seed)
     box = Bounds(*np.transpose(BOX))

@@ -41,7 +41,9 @@ def regret(seed: int, regime: str, dataset: int, deltas: list[float]) -> pd.Data
 
     policy is "dpo", "matched" (eps = delta), "fixed" (eps = 0.1) or, for the check of R1 at further
     radii eps > delta, "wider".  r1_*, r2_*: regret and bound at the adversary that is tightest for the
-    theorem; comparator norms stand for ||theta*||, since both hold against every comparator.
+    theorem; comparator norms stand for ||theta*||, since both hold against every comparator.  r4_* is
+    theorem R4 at its own tightest adversary, with R2's bound there: a theorem for "dpo" alone, whose
+    gradient on the given pairs is 0; for the other policies it is what would follow if theirs were.
     """
     rng = np.random.default_rng([seed, 2, list(REGIMES).index(regime), dataset])
     Z = sample(regime, rng)
@@ -60,6 +62,27 @@ def regret(seed: int, regime: str, dataset: int, deltas: list[float]) -> pd.Data
     return table.assign(seed=seed, regime=regime, replication=dataset, N=len(Z), dpo_norm=np.linalg.norm(policy[0.0]))
 
 
+def curvature(P: np.ndarray, theta: np.ndarray, other: np.ndarray) -> np.ndarray:
+    """A lower bound (A,) on the curvature of the risk of targets P (A, N, d) between theta (d,) and other (A, d).
+
+    sigma' falls away from 0 on both sides, so on a segment it is least at one of the ends, for each pair alone.
+    """
+    a, b = search.doubt(P, theta), search.doubt(P, other)
+    least = np.minimum(a * (1.0 - a), b * (1.0 - b))
+    return np.linalg.eigvalsh(P.transpose(0, 2, 1) @ (P * least[:, :, None]) / P.shape[1])[:, 0]
+
+
+def quadratic(Z: np.ndarray, found: search.Found, delta: float, theta: np.ndarray) -> np.ndarray:
+    """Theorem R4's bound (A,): (1 + D ||theta||/4)^2 delta^2/(2 mu) for DPO's policy theta (d,).
+
+    D is the longest pair of P_N and of the target, mu the curvature between theta and the comparator.
+    """
+    P = Z + found.U
+    longest = np.maximum(np.linalg.norm(P, axis=2).max(axis=1), np.linalg.norm(Z, axis=1).max())
+    mu = np.maximum(curvature(P, theta, found.best), 1e-300)
+    return (1.0 + longest * np.linalg.norm(theta) / 4.0) ** 2 * delta**2 / (2.0 * mu)
+
+
 def row(Z: np.ndarray, found: search.Found, delta: float, name: str, eps: float, theta: np.ndarray) -> dict:
     """One policy against all adversaries found at one mismatch."""
     regrets = search.regrets(Z, found, theta[None])[0]
@@ -67,10 +90,12 @@ def row(Z: np.ndarray, found: search.Found, delta: float, name: str, eps: float,
     other, own = np.linalg.norm(found.best, axis=1), float(np.linalg.norm(theta))
     r1 = np.minimum(2.0 * eps * other, LOG2) if eps >= delta else np.full(len(other), np.nan)
     r2 = (delta + eps) * other + (delta - eps) * own
-    top, a, b = int(regrets.argmax()), tightest(regrets, r1), tightest(regrets, r2)
+    r4 = quadratic(Z, found, delta, theta)
+    top, a, b, c = int(regrets.argmax()), tightest(regrets, r1), tightest(regrets, r2), tightest(regrets, r4)
     return dict(
         policy=name, delta=delta, eps=eps, regret=regrets[top], risk=risks.max(), norm=own, adversaries=len(regrets),
         aimed=found.aimed[top], r1_measured=regrets[a], r1_bound=r1[a], r2_measured=regrets[b], r2_bound=r2[b],
+        r4_measured=regrets[c], r4_bound=r4[c], r4_trivial=r2[c],
     )  # fmt: skip
 
 

@@ -5,16 +5,17 @@ information, so that differences between methods are expected to be small.  Noth
 language models, where sampling and the reference change the model class.
 """
 
-import numpy as np
 import pandas as pd
 
 from sim.preference import loop
 from sim.preference.data import PreferenceSpec
 
-METHODS = ("dpo", "self_L0", "L1", "L2", "L3", "feature", "spa", "rdpo", "dr_dpo")
-GATES = ("random", "margin", "llf_paced", "llf_quantile", "llf_split")
+METHODS = ("dpo", "ridge", "self_L0", "L1", "L2", "L3", "feature", "spa", "rdpo", "dr_dpo")
+GATES = ("random", "margin", "llf_paced", "llf_quantile")
 SELF = "self-annotation"
+SEED_LABELS = PreferenceSpec().N
 SHORT = (200, 200, 200)  # pairs of each round where labels are bought: gates look at every pair
+SNR = 4.0  # where labels are bought: at 1.5 a label at a near tie is a coin flip, whoever picks it
 
 
 def rounds(seed: int, first: int, last: int, flip: float) -> pd.DataFrame:
@@ -24,23 +25,26 @@ def rounds(seed: int, first: int, last: int, flip: float) -> pd.DataFrame:
 
 
 def labels(seed: int, replication: int, budgets: list[int]) -> pd.DataFrame:
-    """Self-annotation that starts from 50 + b true labels, and DPO on labels bought by each gate.
+    """DPO on 50 seed labels and up to b bought by each gate, and self-annotation from as many true labels.
 
-    strategy is "self-annotation" or the gate; budget counts the seed labels too, ``labels`` are those
-    really used; budget 50 is self-annotation from the seed labels alone.  Rows of the last round.  gain:
-    accuracy minus self-annotation's at the same true labels, on its curve through its own budgets (linear
-    in the logarithm of the labels).
+    strategy is "self-annotation" or the gate; budget counts the seed labels too, ``labels`` are those really used;
+    budget 50 is self-annotation from the seed labels alone.  Rows of the last round.  gain: accuracy minus that of
+    self-annotation from exactly as many true labels, the first ones that come.
     """
-    common = dict(rounds=SHORT, seed=seed)
-    alone = loop.play(PreferenceSpec(methods=("self_L0",), **common), replication)
-    parts = [alone.assign(strategy=SELF, budget=alone["N"])]
+    common = dict(rounds=SHORT, snr=SNR, seed=seed)
+    played = [loop.play(PreferenceSpec(methods=("self_L0",), **common), replication).assign(strategy=SELF)]
     for b in budgets:
-        own = loop.play(PreferenceSpec(methods=("self_L0",), gates=("prefix",), B=b, **common), replication)
-        dpo = loop.play(PreferenceSpec(methods=("dpo",), gates=GATES, B=b, **common), replication)
-        played = pd.concat([own, dpo])
-        played = played[played["gate"] != "never"]
-        parts.append(played.assign(strategy=played["gate"].replace({"prefix": SELF}), budget=played["N"] + b))
-    table = pd.concat(parts, ignore_index=True)
-    curve = table[(table["strategy"] == SELF) & (table["round"] == len(SHORT))].sort_values("labels")
-    base = np.interp(np.log(table["labels"]), np.log(curve["labels"]), curve["accuracy"])
-    return table[table["round"] == len(SHORT)].assign(gain=table["accuracy"] - base).reset_index(drop=True)
+        table = loop.play(PreferenceSpec(methods=("dpo",), gates=GATES, B=b, **common), replication, False)
+        played.append(table.assign(strategy=table["gate"]))
+    bought = pd.concat(played, ignore_index=True)
+    used = bought.loc[bought["round"] == len(SHORT), "labels"] - SEED_LABELS
+    own = [
+        loop.play(PreferenceSpec(methods=("self_L0",), gates=("prefix",), B=b, **common), replication, False)
+        for b in sorted({*budgets, *used.tolist()} - {0})
+    ]
+    table = pd.concat([bought, *(t.assign(strategy=SELF) for t in own)], ignore_index=True)
+    table = table[table["round"] == len(SHORT)].assign(budget=table["N"] + table["B"])
+    base = table[table["strategy"] == SELF].set_index("labels")["accuracy"]
+    table = table.assign(gain=table["accuracy"] - base.reindex(table["labels"]).to_numpy())
+    shown = table["budget"].isin([SEED_LABELS, *(SEED_LABELS + b for b in budgets)])
+    return table[shown].reset_index(drop=True)
