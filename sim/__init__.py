@@ -24,7 +24,8 @@ Map
     rules      what happens in a round, as plain functions on numbers
     game       a run, once: ``loop`` plays it as it stands, ``kernels`` compiles it (the only file
                that imports numba)
-    spec       frozen descriptions of a run, checked when they are made; fields: their numbers and names
+    spec       frozen descriptions of a run, checked when they are made; fields: their numbers and names;
+               combinations: which parts play together
     setup      a description as plain numbers, the argument of every rule
     recorded   features and labels from a file; scripts: schedules from a file
     sources    where a user's file comes from; plugins: its gate, follower or learner; protocols: types

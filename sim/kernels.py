@@ -21,6 +21,7 @@ from numba.extending import overload, register_jitable
 from sim import game, version
 from sim.rules import (
     bait,
+    choice,
     codes,
     draws,
     evasion,
@@ -42,6 +43,7 @@ if "NUMBA_CACHE_DIR" not in os.environ:
 # Rules of every round, copied into the run: their arguments are tuples of arrays, and handing those over
 # costs more than the arithmetic.  Those that return numbers only do not count references either.
 _NUMBERS = {
+    choice: "chance curvature radius working surprise",
     learners: "dot dots row_dots matvec weigh square_width theory_radius radius confidence_ratio",
     leader: "score pick_against assess assess_classes",
     insurance: "chance fresh pays",
@@ -49,10 +51,10 @@ _NUMBERS = {
     followers: "ascend smallest worst_pick choose tremble hard",
     streams: "component fill_pool bend",
     log: "blank advance write",
-    rounds: "surprise surprise_of_class best payoffs_of lay_out noise compare meet meet_class",
+    rounds: "surprise surprise_of_class best payoffs_of lay_out noise winner compare meet meet_class",
 }
 _MODULES = (
-    codes, draws, streams, learners, leader, insurance, gates, followers, evasion, bait, planners, rounds, log,
+    codes, draws, streams, choice, learners, leader, insurance, gates, followers, evasion, bait, planners, rounds, log,
 )  # fmt: skip
 _ARRAYS = {
     draws: "mix bits uniform bell gaussian standard",

@@ -31,6 +31,7 @@ class GateSetup(NamedTuple):
     cap: bool
     window: int
     leader: int
+    feedback: int
     radius_mode: int
     sigma: float
     lam: float
@@ -64,6 +65,7 @@ class Setup(NamedTuple):
     cap: bool
     window: int
     leader: int
+    feedback: int
     radius_mode: int
     sigma: float
     lam: float
@@ -82,7 +84,6 @@ class Setup(NamedTuple):
     M: int
     context: int
     follower: int
-    feedback: int
     refresh: int
     wrong: bool
     relabel_from: int
@@ -138,6 +139,7 @@ def gate_setup(gate: GateSpec, T: int, B: int, d: int, learner: LearnerSpec, vec
         cap=gate.cap,
         window=plugins.memory(gate.path) if gate.kind == codes.PLUGIN else gate.window,
         leader=codes.LEADERS.index(k.leader),
+        feedback=codes.FEEDBACKS.index(k.feedback),
         radius_mode=codes.RADIUS_MODES.index(k.radius_mode),
         sigma=k.sigma,
         lam=k.lam,
@@ -167,14 +169,13 @@ def build(spec: RunSpec, d: int | None = None, classes: int | None = None) -> Se
         M=M,
         context=codes.CONTEXTS.index(stream.context),
         follower=followers.KINDS.index(follower.kind),
-        feedback=codes.FEEDBACKS.index(k.feedback),
         refresh=k.refresh,
         wrong=k.control == "wrong_update",
         relabel_from=spec.relabel_from - 1 if spec.relabel_from else spec.T,
         tremble=follower.tremble,
         noise=codes.NOISES.index(stream.noise),
         misfit=stream.misfit,
-        feature_norm=k.L / 2.0 if k.feedback == "pair" else k.L,
+        feature_norm=k.L / 2.0 if k.feedback in codes.COMPARED else k.L,
         exact=follower.exact,
         price=follower.price,
         turn=follower.turn,

@@ -5,14 +5,14 @@ Whatever is not allowed raises pydantic's ValidationError, which names value, ru
 """
 
 import math
-from typing import Annotated, Literal
+from typing import Annotated, Any, Literal
 
 from pydantic import BeforeValidator, model_validator
 
-from sim import fields, plugins, scripts, sources
+from sim import combinations, fields, plugins, sources
 from sim.fields import Count, Fraction, Index, NonNegative, Part, Positive, Price, Share, Spec, budget_of, one_of
 from sim.fields import no_bool as _no_bool
-from sim.rules import codes, followers, gates
+from sim.rules import choice, codes, followers, gates
 
 
 class StreamSpec(Spec):
@@ -99,8 +99,11 @@ class FollowerSpec(Spec):
 
 
 class LearnerSpec(Spec):
-    """Ridge (pair, full or bandit feedback), one-versus-all ridge (``ova``, gold feedback), or a
-    user's ``plugin`` (gold feedback) from the file ``path`` (``sim.plugins``)."""
+    """Ridge (pair, full or bandit feedback; by Newton steps under choice), one-versus-all ridge (``ova``, gold
+    feedback), or a user's ``plugin`` (gold feedback) from the file ``path`` (``sim.plugins``).
+
+    sigma  1 by default; that of a choice is its own (``sim.rules.choice``) and is filled in
+    """
 
     kind: Annotated[str, one_of("learner", ("ridge", "ova", codes.PLUGIN))] = "ridge"
     leader: Annotated[str, one_of("leader", codes.LEADERS)] = "greedy"
@@ -116,14 +119,25 @@ class LearnerSpec(Spec):
     control: Literal["", "wrong_update"] = ""
     path: str = ""
 
+    @model_validator(mode="before")
+    @classmethod
+    def _own_noise(cls, given: Any) -> Any:
+        chosen = isinstance(given, dict) and given.get("feedback") == "choice"
+        return {"sigma": choice.SIGMA, **given} if chosen else given
+
     @model_validator(mode="after")
     def _consistent(self) -> "LearnerSpec":
         if (self.kind != "ridge") != (self.feedback == "gold"):
             raise ValueError(
                 f"learner = {self.kind!r} with feedback = {self.feedback!r}: ova learns from gold labels (as your "
-                "plugin does) and ridge from pair, full or bandit feedback"
+                "plugin does) and ridge from pair, full, bandit or choice feedback"
             )
         _check_plugin(self.kind, self.path, plugins.LEARNER)
+        if self.feedback == "choice" and (self.sigma != choice.SIGMA or self.S * self.L > choice.MOST):
+            raise ValueError(
+                f"sigma = {self.sigma:g}, S L = {self.S * self.L:g} with feedback = 'choice': a choice has no noise "
+                f"but its draw, which tells little of far rewards; leave sigma out and keep S L <= {choice.MOST:g}"
+            )
         if self.feedback == "bandit" and self.leader == "greedy":
             raise ValueError(
                 "leader = 'greedy' with feedback = 'bandit': a greedy pick has no confidence bound on its regret "
@@ -231,51 +245,8 @@ class RunSpec(Spec):
     @model_validator(mode="after")
     def _consistent(self) -> "RunSpec":
         fields.coins_of(self.budget, self.gate.coin_share)
-        self._check_follower()
-        traits = followers.TRAITS_OF[self.follower.kind]
-        free = (traits.game or self.stream.context) == "free"
-        recorded = self.stream.context == "recorded"
-        if free != (self.stream.context == "free"):
-            raise ValueError(
-                f"follower {self.follower.kind!r} with context {self.stream.context!r}: "
-                f"{', '.join(followers.FREE)}, and no others, play in context 'free'"
-            )
-        if recorded != (self.learner.kind != "ridge") or recorded != (self.follower.kind == "all"):
-            raise ValueError(
-                f"context {self.stream.context!r}, learner {self.learner.kind!r}, follower {self.follower.kind!r}: "
-                "a recorded stream is played by learner 'ova' (or your plugin) with follower 'all', and by no others"
-            )
-        if free and (self.N != 2 or self.follower.M != 1 or self.learner.feedback != "pair"):
-            raise ValueError(
-                f"N = {self.N}, M = {self.follower.M}, feedback = {self.learner.feedback!r} in the free game: it "
-                "compares one pair a round; give N = 2, M = 1 and feedback 'pair' (the defaults)"
-            )
-        if not recorded and self.follower.M > self.N - 1:
-            raise ValueError(f"M = {self.follower.M} > N - 1 = {self.N - 1}: the pool has too few alternatives")
-        if traits.greedy and self.learner.leader != "greedy":
-            raise ValueError(
-                f"follower {self.follower.kind!r} with leader {self.learner.leader!r}: its best response is derived "
-                "for the greedy leader; use leader 'greedy'"
-            )
-        if self.follower.kind == "hard_instance" and self.learner.sigma == 0.0:
-            raise ValueError(
-                "sigma = 0 with follower 'hard_instance': its theta* scales with the noise; give sigma > 0"
-            )
-        if self.follower.kind == "hard_instance" and self.hard_delta * math.sqrt(self.stream.d) > self.learner.S:
-            raise ValueError(
-                f"B = {self.budget} < sigma^2 d^2 / (4 S^2 L^2), or gap sqrt(d) > S: the hard instance would need "
-                "||theta*|| > S; buy more labels, or take a smaller d or gap"
-            )
+        combinations.check(self)
         return self
-
-    def _check_follower(self) -> None:
-        if self.follower.exact and not self.gate.by_width:
-            raise ValueError(
-                f"exact = True with gate {self.gate.kind!r} and latency {self.gate.latency_used!r}: the exact evasion "
-                "is solved for gates that open above a width; use exact = False or latency = 'width'"
-            )
-        if self.follower.kind == "schedule":
-            scripts.load(self.follower.path, self.stream.d, self.learner.L)
 
     @property
     def budget(self) -> int:

@@ -52,8 +52,40 @@ def capacity(n, d, lam, L):
     return d * math.log(1 + n * L**2 / (d * lam))
 
 
+def logistic(x):
+    """The chance of a response that is ahead by x."""
+    return 1 / (1 + np.exp(-x))
+
+
+def project(V, u, S):
+    """The point of the ball ||v|| <= S nearest to u in the norm of V: eigenvalues, and bisection on the multiplier."""
+    if np.linalg.norm(u) <= S:
+        return u
+    values, Q = np.linalg.eigh(V)
+    c = values * (Q.T @ u)
+    low, high = 0.0, np.linalg.norm(c) / S
+    for _ in range(200):
+        nu = (low + high) / 2
+        low, high = (nu, high) if np.linalg.norm(c / (values + nu)) > S else (low, nu)
+    return Q @ (c / (values + high))
+
+
+def newton(k, Z, won):
+    """``ridge`` for choices ``won`` (n,): a projected Newton step of 2/3 of the length for each."""
+    kappa = logistic(k.S * k.L) * (1 - logistic(k.S * k.L))
+    P, _, psi, squares = ridge(k.lam, Z, won)
+    V, theta = k.lam * np.eye(Z.shape[1]), np.zeros(Z.shape[1])
+    for z, y in zip(Z, won, strict=True):
+        V = V + np.outer(z, z)
+        theta = project(V, theta + 2 / 3 / kappa * (y - logistic(theta @ z)) * np.linalg.solve(V, z), k.S)
+    return P, theta, psi, squares
+
+
 def theory_radius(psi, k):
-    """alpha_t of Abbasi-Yadkori, Pal, Szepesvari."""
+    """alpha_t of Abbasi-Yadkori, Pal, Szepesvari; for choices the one that ``sim.rules.choice`` proves."""
+    if k.feedback == "choice":
+        m = logistic(k.S * k.L)
+        return math.sqrt(k.lam * k.S**2 + (4 / 9 * m**2 * psi + 2 / 3 * math.log(1 / k.delta)) / (m * (1 - m)) ** 2)
     return k.sigma * math.sqrt(psi + 2 * math.log(1 / k.delta)) + math.sqrt(k.lam) * k.S
 
 
@@ -201,7 +233,7 @@ def _present(spec, keys, t, theta, theta_star):
 
 
 def game(spec, replication=0):
-    """Every round of a pair-feedback run with a greedy leader, as a list of dicts.
+    """Every round of a run with a greedy leader and pair or choice feedback, as a list of dicts.
 
     Covers the followers ball and hard_negative (isotropic) and the gates always, prefix,
     random, llf_fixed, llf_paced and llf_regret.  Stops before a round in which the ball response
@@ -215,7 +247,7 @@ def game(spec, replication=0):
     Z, y, squares = np.zeros((0, d)), np.zeros(0), []
 
     def fit():
-        P, theta, psi, _ = ridge(k.lam, Z, y)
+        P, theta, psi, _ = newton(k, Z, y) if k.feedback == "choice" else ridge(k.lam, Z, y)
         alpha = theory_radius(psi, k)
         diff = theta - theta_star
         return P, theta, psi, alpha, math.sqrt(diff @ np.linalg.inv(P) @ diff) / alpha
@@ -257,12 +289,12 @@ def game(spec, replication=0):
         radius = alpha
         if bought:
             lo, hi = min(a, rival), max(a, rival)
-            eta = k.sigma * draws.gaussian(
-                *draws.uniform(_numbers(keys[draws.NOISE], t * 2 * (spec.follower.M + 1), 2))
-            )
+            luck = draws.uniform(_numbers(keys[draws.NOISE], t * 2 * (spec.follower.M + 1), 2))
             squares.append(w * w)
             Z = np.vstack([Z, Phi[lo] - Phi[hi]])
-            y = np.append(y, theta_star @ (Phi[lo] - Phi[hi]) + eta)
+            mean = theta_star @ Z[-1]
+            won = luck[0] < logistic(mean)
+            y = np.append(y, won if k.feedback == "choice" else mean + k.sigma * draws.gaussian(*luck))
             P, theta, psi, alpha, ratio = fit()
         else:
             unbought.append(x["gain"])

@@ -10,8 +10,9 @@ followers stand beside their rules, in ``gates.TRAITS`` and ``followers.TRAITS``
 CONTEXTS = ("isotropic", "power_law", "zipf", "shift", "free", "recorded")
 ISOTROPIC, POWER_LAW, ZIPF, SHIFT, FREE, RECORDED = range(6)
 
-FEEDBACKS = ("pair", "full", "bandit", "gold")
-PAIR, FULL, BANDIT, GOLD = range(4)
+FEEDBACKS = ("pair", "full", "bandit", "gold", "choice")
+PAIR, FULL, BANDIT, GOLD, CHOICE = range(5)
+COMPARED = ("pair", "choice")  # a label compares two of the shown responses
 
 NOISES = ("gaussian", "rademacher", "uniform")
 GAUSSIAN, RADEMACHER, UNIFORM = range(3)

@@ -21,7 +21,7 @@ P and Theta are updated by the Sherman-Morrison formula and recomputed from V ev
 labels, which keeps the error of P below 1e-8.  All sums run in index order: a compiler that
 re-associates them would make the compiled run differ from the plain one in the last bits.
 
-Radius: Abbasi-Yadkori, Pal, Szepesvari (NeurIPS 2011), theorem 2.
+Radius: Abbasi-Yadkori, Pal, Szepesvari (NeurIPS 2011), theorem 2; of choices ``choice``.
 """
 
 import math
@@ -29,7 +29,7 @@ from typing import NamedTuple
 
 import numpy as np
 
-from sim.rules import codes
+from sim.rules import choice, codes
 
 
 class Ridge(NamedTuple):
@@ -203,6 +203,18 @@ def absorb(s, z, y, refresh, wrong, Pz, w2):
     return Ridge(s.V, s.P, s.theta, s.moments, psi, s.potential + w2, wide, n)
 
 
+def learn_choice(s, z, won, S, L, refresh, wrong, y, Pz):
+    """Learn one choice (``choice``): ``won`` is 1 where the first of the pair z (d,) wins, else 0.
+
+    S, L  bounds on ||theta*|| and ||z||;  refresh, wrong  as in ``update``
+    Returns the new state.  Modifies the arrays of ``s`` and the buffers ``y`` (1,) and ``Pz`` (d,).
+    """
+    y[0] = choice.working(dot(s.theta[:, 0], z), won, S, L)
+    s = update(s, z, y, refresh, wrong, Pz)
+    choice.confine(s.V, s.moments, s.theta, S)
+    return s
+
+
 def rebuild(s):
     """Recompute P and Theta from V and the moments, in place, to remove accumulated rounding."""
     P = np.linalg.inv(s.V)
@@ -228,7 +240,10 @@ def radius(g, psi):
     """The radius that a run uses at information ``psi`` [nats]: by mode the theory's, c times that, or c."""
     if g.radius_mode == codes.FIXED:
         return g.radius_c
-    theory = theory_radius(psi, g.sigma, g.lam, g.S, g.delta)
+    if g.feedback == codes.CHOICE:
+        theory = choice.radius(psi, g.S, g.L, g.lam, g.delta)
+    else:
+        theory = theory_radius(psi, g.sigma, g.lam, g.S, g.delta)
     if g.radius_mode == codes.SCALED:
         return g.radius_c * theory
     return theory

@@ -13,7 +13,7 @@ from typing import NamedTuple
 
 import numpy as np
 
-from sim.rules import bait, codes, draws, evasion, followers, gates, leader, learners, planners, streams
+from sim.rules import bait, choice, codes, draws, evasion, followers, gates, leader, learners, planners, streams
 
 
 class Work(NamedTuple):
@@ -56,10 +56,13 @@ def workspace(g):
     )
 
 
-def surprise(g, keys, t, w):
+def surprise(g, keys, t, v, w):
     """|noise| of the round's label for the control gate that peeks and, as a bait, for a user's gate (else 0)."""
     if gates.BAITED[g.gate]:
         noise(g, keys, t, w)
+        if g.feedback == codes.CHOICE:
+            mean = w.payoffs[min(v.pick, v.rival)] - w.payoffs[max(v.pick, v.rival)]
+            return choice.surprise(mean, winner(mean, w))
         return abs(w.eta[0])
     return 0.0
 
@@ -154,9 +157,18 @@ def compare(w, v):
     return w.payoffs[lo] - w.payoffs[hi]
 
 
+def winner(mean, w):
+    """The label of a choice, from the draw that ``noise`` left in ``w``: 1 where the first of the compared pair, ahead
+    by ``mean`` [reward], wins, 0 where it loses."""
+    return 1 if w.few[0] < choice.chance(mean) else 0
+
+
 def buy(g, s, v, keys, t, w):
     """Step 6: the label that feedback defines, and the learner's update. Modifies ``w``."""
     noise(g, keys, t, w)
+    if g.feedback == codes.CHOICE:
+        won = winner(compare(w, v), w)
+        return learners.learn_choice(s, w.z, won, g.S, g.L, g.refresh, g.wrong, w.y, w.out)
     if g.feedback == codes.PAIR:
         w.y[0] = compare(w, v) + w.eta[0]
         return learners.update(s, w.z, w.y, g.refresh, g.wrong, w.out)
@@ -179,7 +191,7 @@ def meet(g, keys, t, s, alpha, scheduled, w):
     """
     pick = leader.pick_against(w.scores, w.payoffs, w.shown)
     v = leader.assess(g, s, w.Phi, w.means, w.shown, pick, alpha, w.z, w.out)
-    return v, gates.signal(g, v, t, v.width * v.width, gates.coin(g, keys, t), scheduled, surprise(g, keys, t, w))
+    return v, gates.signal(g, v, t, v.width * v.width, gates.coin(g, keys, t), scheduled, surprise(g, keys, t, v, w))
 
 
 def meet_class(g, keys, t, alpha, scores, w2, label, scheduled):
