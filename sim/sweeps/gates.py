@@ -67,6 +67,25 @@ def noise(tier: Tier) -> tuple[RunSpec, ...]:
     )  # fmt: skip
 
 
+def choice(tier: Tier) -> tuple[RunSpec, ...]:
+    """Labels that are choices between two responses: does the ellipsoid of the Newton steps hold the truth?  And the
+    same with a radius that is far too small.
+    """
+    places = [(f, c) for f, c in ARENAS if f in ("iid", "best_response", "ball", "evader")]
+    honest = [(LearnerSpec(feedback="choice"), g) for g in ("always", "random", "llf_paced")]
+    wrong = (LearnerSpec(feedback="choice", radius_mode="scaled", radius_c=0.02), "always")
+    return per_set(
+        tier,
+        lambda seed: [
+            RunSpec(
+                T=300, beta=0.3 if g != "always" else 1.0, **arena(f, c, 4), learner=k, gate=GateSpec(kind=g),
+                record=FINAL, seed=seed, replications=tier.reps("coverage"),
+            )
+            for (f, c), (k, g) in product(places, (*honest, wrong))
+        ],
+    )  # fmt: skip
+
+
 def misfit(tier: Tier) -> tuple[RunSpec, ...]:
     """Every label bought where payoffs are only nearly linear, one alternative: what does the misfit cost?"""
     return per_set(
@@ -182,4 +201,4 @@ def controls(tier: Tier) -> tuple[RunSpec, ...]:
     )  # fmt: skip
 
 
-SWEEPS = (coverage, long, noise, misfit, theorem2, theorem3, efficiency, followers, peek, controls)
+SWEEPS = (coverage, long, noise, choice, misfit, theorem2, theorem3, efficiency, followers, peek, controls)

@@ -34,7 +34,7 @@ from theory.ledger import (
 
 CELL = ["gate", "follower", "context", "leader", "feedback", "d"]
 GAMES = (
-    "horizon", "quiet", "full", "coverage", "long", "noise", "misfit", "theorem2", "theorem3", "hard", "envelope",
+    "horizon", "quiet", "full", "coverage", "long", "noise", "choice", "misfit", "theorem2", "theorem3", "hard", "envelope",
     "stated", "witness", "efficiency", "followers", "bait", "steep", "insurance",
 )  # fmt: skip
 UNCAPPED = ("theorem2", "theorem3")
@@ -218,6 +218,10 @@ CLAIMS = (
     Claim("B1c", "coverage", "The same with Rademacher or uniform noise of the same variance", CLASSICAL, "coverage",
           ("noise",), "f7_coverage", coverage, (Control(SMALL_RADIUS, coverage_control, ("controls",)),),
           THEORY_RADIUS),
+    Claim("B1d", "coverage", "Labels that are choices: P(E) >= 1 - delta for the ellipsoid of the Newton steps", DERIVED,
+          "coverage", ("choice",), "f7_coverage", coverage,
+          (Control("radius times 0.02", partial(coverage_control, name="choice"), ("choice",)),),
+          "radius of sim.rules.choice, delta = 0.05"),
     Claim("B2", "lemma 0", "Elliptical potential: psi <= D_n, sum of w^2 <= 2 psi, count bound, every run", CLASSICAL,
           "upper", (*GAMES, "digits"), "f9_ledger", lemma0,
           (Control(WRONG_UPDATE, lemma0_control, ("controls",)),)),
