@@ -5,8 +5,8 @@ from pathlib import Path
 
 # What is played and how rows are labelled (the configuration's own digest covers what matters), other games.
 AROUND = {
-    "__init__.py", "sweeps", "tiers.py", "table.py", "trace.py", "runlog.py", "files.py", "protocols.py",
-    "preference", "live", "adapters",
+    "__init__.py", "sweeps.py", "experiments", "tiers.py", "table.py", "trace.py", "runlog.py", "files.py",
+    "protocols.py", "preference", "live", "adapters",
 }  # fmt: skip
 
 

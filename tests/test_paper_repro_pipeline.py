@@ -13,7 +13,8 @@ from paper_repro import backend, catalogue, pipeline, plan
 from sim import sweeps
 from sim.tiers import TIERS
 from theory import claims, ledger, stats
-from theory.ledger import FAIL, INCONCLUSIVE, PASS, Claim, Control, edited
+from theory.ledger import FAIL, INCONCLUSIVE, PASS, Claim, Control
+from theory.planted import edited
 from theory.studies.study import Study, batch
 
 FIRST, LOOKS = 4, 4

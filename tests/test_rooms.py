@@ -71,7 +71,8 @@ CLAIM = {
     "theory/judges/halves.py": '''"""One claim."""
 
 from sim.table import final
-from theory.ledger import DERIVED, FAIL, PASS, Claim, Control, Finding, edited
+from theory.ledger import DERIVED, FAIL, PASS, Claim, Control, Finding
+from theory.planted import edited
 
 
 def spared(tables, level):

@@ -7,10 +7,10 @@ from collections import Counter
 import pytest
 
 from sim import engine, sweeps, tiers
+from sim.experiments.rates import GAPS
 from sim.rules import codes, gates
 from sim.rules.followers import POOL
 from sim.spec import RecordSpec, RunSpec
-from sim.sweeps.rates import GAPS
 from theory.judges.rate import EARLY
 
 

@@ -9,7 +9,8 @@ from tables import rows, theorem1, theorem23
 
 from theory import stats
 from theory.judges import path
-from theory.ledger import FAIL, INCONCLUSIVE, PASS, ROUNDING, VACUOUS, tightened
+from theory.ledger import FAIL, INCONCLUSIVE, PASS, ROUNDING, VACUOUS
+from theory.planted import tightened
 
 LEVEL = 0.01
 HAIR = 1e-6  # far above rounding, far below any bound here

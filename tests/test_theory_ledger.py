@@ -19,13 +19,12 @@ from theory.ledger import (
     LedgerError,
     all_of,
     compared,
-    edited,
     exit_code,
     inside,
     judge,
     margin,
-    tightened,
 )  # fmt: skip
+from theory.planted import edited, tightened
 from theory.stats import Estimate, fixed
 
 

@@ -2,8 +2,9 @@
 
     bounds        one pure function a theorem: statement, assumptions, source
     expected      bounds in expectation: the queried clock, a coin's guarantee, what a threshold costs
-    stats         intervals: exact binomial, Student, bootstrap over replications
-    ledger        Claim, Finding, Verdict; verdicts on the pooled tables and on every seed set
+    stats         estimates with an interval at any level; how much of it a look may spend
+    ledger        Claim, Finding, Verdict: one error budget, looks, no verdict without a control
+    planted       data that are wrong on purpose, for those controls
     inequalities  the deterministic claims that are both judged and searched: measured, bound, trivial bound
     judges/       tables in, findings out; every module lists its CLAIMS
     claims        the ledger itself, gathered from the judges

@@ -159,27 +159,6 @@ def within(rows: pd.DataFrame, detail: str) -> Finding:
     return Finding(value, float(bound), outcome, value, value, len(rows), says.strip(), float(useful.mean()))
 
 
-def tightened(rows: pd.DataFrame, share: float = 0.95) -> pd.DataFrame:
-    """The rows with every bound lowered until the worst one lies ``share`` below what was measured.
-
-    The planted fault of an inequality: a judge that compares must FAIL it.  Rows without a violation to plant
-    (nothing measured above 0) are given back as they are.
-    """
-    ratio = (rows["measured"] / rows["bound"].where(rows["bound"] > 0.0)).max()
-    return rows.assign(bound=rows["bound"] * (share * ratio if ratio > 0.0 else 1.0))
-
-
-def edited(judge: Judge, table: str, **columns: Any) -> Judge:
-    """The judge on tables of which one has other columns (values, or functions of the table as it is): for controls."""
-
-    def wrong(tables: Tables, level: float) -> Finding:
-        given = tables[table]
-        changed = {name: made(given) if callable(made) else made for name, made in columns.items()}
-        return judge({**tables, table: given.assign(**changed)}, level)
-
-    return wrong
-
-
 def _shown(comparisons: list[Comparison], level: float) -> str:
     parts = []
     for label, estimate in comparisons[:12]:

@@ -2,7 +2,8 @@
 
 from collections.abc import Callable
 
-from theory.ledger import CLASSICAL, DERIVED, Claim, Control, Finding, Tables, compared, edited, within
+from theory.ledger import CLASSICAL, DERIVED, Claim, Control, Finding, Tables, compared, within
+from theory.planted import edited
 
 TOLERANCE = 1e-6  # largest relative error |closed - certified| / (1 + |certified|)
 

@@ -5,7 +5,8 @@ from functools import partial
 
 import pandas as pd
 
-from theory.ledger import CONJECTURED, DERIVED, Claim, Control, Finding, Tables, compared, edited, within
+from theory.ledger import CONJECTURED, DERIVED, Claim, Control, Finding, Tables, compared, within
+from theory.planted import edited
 
 TOLERANCE = 1e-6  # in units of the largest damage
 GENEROUS, WORTHWHILE = 0.1, 0.05  # the follower's share of a label's worth; a price that one would notice

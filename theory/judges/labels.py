@@ -18,10 +18,10 @@ from theory.ledger import (
     Judge,
     Tables,
     all_of,
-    edited,
     margin,
     nothing,
 )  # fmt: skip
+from theory.planted import edited, posing, remade
 from theory.stats import PAIR, Estimate
 
 CONTROLS = ("random", "prefix", "margin", "dual")
@@ -154,8 +154,8 @@ CLAIMS = (
     *(
         Claim(f"B12{letter}", "label efficiency", f"llf_paced needs fewer labels than {control} in every context",
               f"{W26}, controls chosen here", "ordering", ("efficiency",), "f4_efficiency", efficiency(control),
-              (Control("llf_paced charged ten labels for one",
-                       edited(efficiency(control), "efficiency", **times("labels", 10, "llf_paced"))),))
+              (Control(f"{control} itself, ten labels charged for one, in llf_paced's place",
+                       remade(efficiency(control), "efficiency", posing(control, "llf_paced", labels=10.0))),))
         for letter, control in zip("abcd", CONTROLS, strict=True)
     ),
     Claim("B13a", "exploitability", "Under the evader llf_fixed and llf_paced lose to random with the same budget",
@@ -166,8 +166,9 @@ CLAIMS = (
         Claim(f"B13{letter}", "exploitability",
               f"llf_split ({purse} purse) has at most 1.05 times random's regret at equal labels, evader and ball",
               DERIVED, "ordering", ("followers",), "f6_followers", split_no_worse(f"llf_split_{purse}"),
-              (Control("its regret times 4", edited(split_no_worse(f"llf_split_{purse}"), "followers",
-                                                    **times("regret", 4.0, f"llf_split_{purse}"))),))
+              (Control("four times random's regret in its place",
+                       remade(split_no_worse(f"llf_split_{purse}"), "followers",
+                              posing("random", f"llf_split_{purse}", regret=4.0))),))
         for letter, purse in (("b", "prefix"), ("c", "random"))
     ),
 )  # fmt: skip

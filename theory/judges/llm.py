@@ -27,10 +27,10 @@ from theory.ledger import (
     Tables,
     all_of,
     compared,
-    edited,
     nothing,
     within,
 )  # fmt: skip
+from theory.planted import edited
 from theory.stats import PAIR, Estimate
 
 CONSTANTS = "constant radius and gate constants set before any data, the same for all sets"

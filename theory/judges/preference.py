@@ -20,11 +20,10 @@ from theory.ledger import (
     Judge,
     Tables,
     compared,
-    edited,
     nothing,
-    tightened,
     within,
 )  # fmt: skip
+from theory.planted import edited, tightened
 
 TOLERANCE = 1e-6
 UNRESTRICTED = 1e7  # a window this long counts as the whole margin line

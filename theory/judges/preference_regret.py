@@ -27,11 +27,10 @@ from theory.ledger import (
     all_of,
     broken,
     compared,
-    edited,
     inside,
-    tightened,
     within,
 )  # fmt: skip
+from theory.planted import edited, tightened
 from theory.stats import Estimate, curves
 
 LOG2 = float(np.log(2.0))

@@ -23,11 +23,11 @@ from theory.ledger import (
     Judge,
     Tables,
     all_of,
-    edited,
     inside,
     margin,
     nothing,
 )  # fmt: skip
+from theory.planted import edited
 from theory.stats import PAIR
 
 RIVALS = ("self_L0", "dpo", "ridge", "spa", "dr_dpo")

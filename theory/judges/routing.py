@@ -6,7 +6,8 @@ import numpy as np
 import pandas as pd
 from numpy.typing import ArrayLike
 
-from theory.ledger import CLASSICAL, Claim, Control, Finding, Tables, compared, edited, within
+from theory.ledger import CLASSICAL, Claim, Control, Finding, Tables, compared, within
+from theory.planted import edited
 from theory.routing import general_bound, linear_bound
 
 

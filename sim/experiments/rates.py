@@ -3,9 +3,9 @@
 from itertools import product
 from typing import Any
 
+from sim.experiments.parts import BUYERS, FINAL, SPLITS, arena, per_set, planner
 from sim.rules.followers import POOL, SWEPT
 from sim.spec import FollowerSpec, GateSpec, LearnerSpec, RunSpec, StreamSpec
-from sim.sweeps.parts import BUYERS, FINAL, SPLITS, arena, per_set, planner
 from sim.tiers import Tier
 
 BETAS = (0.01, 0.03, 0.1, 0.3, 1.0)
@@ -14,18 +14,31 @@ GAPS = (0.025, 0.05, 0.1, 0.2, 0.35)  # of the hard instance; gap sqrt(8) is sti
 
 
 def horizon(tier: Tier) -> tuple[RunSpec, ...]:
-    """Every label bought, against the ball follower in each dimension and against five others at d = 8:
+    """Every label bought, against the ball follower in each dimension and against four others at d = 8:
     how regret grows with T and d.
     """
     places = [arena("ball", "free", d) for d in tier.dims]
     places += [arena(f, "isotropic", 8) for f in POOL] + [arena("evader", "free", 8)]
-    places += [dict(stream=StreamSpec(context="free", d=8), follower=planner(8))]
     return per_set(
         tier,
         lambda seed: [
             RunSpec(T=tier.T_rate, **place, seed=seed, replications=tier.reps("horizon")) for place in places
         ],
     )
+
+
+def planned(tier: Tier) -> tuple[RunSpec, ...]:
+    """Every label bought against a planner, whose plan depends on the horizon: so at several horizons."""
+    return per_set(
+        tier,
+        lambda seed: [
+            RunSpec(
+                T=tier.T_rate // short, stream=StreamSpec(context="free", d=8), follower=planner(8), record=FINAL,
+                seed=seed, replications=tier.reps("horizon"),
+            )
+            for short in (64, 16, 4, 1)
+        ],
+    )  # fmt: skip
 
 
 def quiet(tier: Tier) -> tuple[RunSpec, ...]:
@@ -126,4 +139,4 @@ def witness(tier: Tier) -> tuple[RunSpec, ...]:
     )  # fmt: skip
 
 
-SWEEPS = (horizon, quiet, full, hard, envelope, stated, witness)
+SWEEPS = (horizon, planned, quiet, full, hard, envelope, stated, witness)

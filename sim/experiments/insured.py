@@ -2,8 +2,8 @@
 
 from itertools import product
 
+from sim.experiments.parts import FINAL, arena, per_set
 from sim.spec import FollowerSpec, GateSpec, LearnerSpec, RunSpec, StreamSpec
-from sim.sweeps.parts import FINAL, arena, per_set
 from sim.tiers import Tier
 
 COIN = GateSpec(kind="random")

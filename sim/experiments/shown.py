@@ -2,8 +2,8 @@
 
 from itertools import product
 
+from sim.experiments.parts import BUYERS, FINAL, arena, per_set
 from sim.spec import FollowerSpec, GateSpec, LearnerSpec, RecordSpec, RunSpec, StreamSpec
-from sim.sweeps.parts import BUYERS, FINAL, arena, per_set
 from sim.tiers import Tier
 
 DIGIT_BETAS = (0.02, 0.05, 0.1, 0.2, 0.5)

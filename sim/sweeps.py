@@ -1,23 +1,23 @@
 """The named experiments: functions from a tier to an immutable tuple of run specs, with ids "name/i".
 
-Every sweep but ``trace`` is played on ``tier.sets`` disjoint seed sets.  TESTING names sweeps small enough for
-a unit test, SINGLE those of one replication.  A module here that lists ``SWEEPS`` is found; nothing else is
-registered.
-
-parts  gates, arenas, planners;  rates  growth in T, d, beta;  gates  what every gate does;  shown  traces and data
+Gathered from ``sim.experiments``.  Every sweep but ``trace`` is played on ``tier.sets`` disjoint seed sets.  TESTING
+names sweeps small enough for a unit test, SINGLE those of one replication.
 """
 
 import importlib
 import pkgutil
 from collections.abc import Callable
 
+from sim import experiments
+from sim.experiments.parts import ALL_GATES, ARENAS, BUYERS, FINAL, PLANNERS, SPLITS, arena, planner
 from sim.spec import RunSpec
-from sim.sweeps.parts import ALL_GATES, ARENAS, BUYERS, FINAL, PLANNERS, SPLITS, arena, planner
 from sim.tiers import Tier
 
 __all__ = ["ALL_GATES", "ARENAS", "BUYERS", "FINAL", "PLANNERS", "SPLITS", "SWEEPS", "arena", "cost", "planner"]
 
-_MODULES = [importlib.import_module(f"{__name__}.{m.name}") for m in pkgutil.iter_modules(__path__)]
+_MODULES = [
+    importlib.import_module(f"{experiments.__name__}.{m.name}") for m in pkgutil.iter_modules(experiments.__path__)
+]
 SWEEPS: dict[str, Callable[[Tier], tuple[RunSpec, ...]]] = {
     sweep.__name__: sweep for module in _MODULES for sweep in getattr(module, "SWEEPS", ())
 }

@@ -5,9 +5,9 @@ from typing import Any
 
 import numpy as np
 
+from sim.experiments.parts import ALL_GATES, ARENAS, BUYERS, FINAL, PATIENT, arena, per_set
 from sim.rules.followers import POOL
 from sim.spec import FollowerSpec, GateSpec, LearnerSpec, RecordSpec, RunSpec
-from sim.sweeps.parts import ALL_GATES, ARENAS, BUYERS, FINAL, PATIENT, arena, per_set
 from sim.tiers import Tier
 
 POOL_BETAS = (0.01, 0.02, 0.05, 0.1, 0.2)
