@@ -67,8 +67,9 @@ def test_contrast_holds_where_both_halves_do():
     assert outcome("S2b", preference_contrast=contrast(sgpo=5.0)) == FAIL
     assert outcome("S2b", preference_contrast=contrast().iloc[:0]) == INCONCLUSIVE
     found = judge(BY_ID["S2b"], {"preference_contrast": contrast(dpo=0.1)}, LEVEL)
-    assert found["verdict"] == REFUTED
+    assert found["verdict"] == REFUTED and found["sound"]
     assert "made up" in found["detail"]
+    assert judge(BY_ID["S2b"], {"preference_contrast": contrast()}, LEVEL)["verdict"] == PASS
 
 
 @pytest.mark.parametrize(("error", "expected"), [(1e-6, PASS), (1e-6 + 2e-9, FAIL)])

@@ -183,6 +183,14 @@ def test_the_exponents_finding_tells_both_ranges_and_both_policies():
     assert "small delta is open" in BY_ID["S5a"].judge({"preference_regret": wild}, LEVEL).detail
 
 
+@pytest.mark.parametrize(("id", "power", "verdict"), [("S5a", 2.0, REFUTED), ("S5a", 1.0, PASS), ("S5b", 1.05, PASS)])
+def test_exponents_stand_beside_their_controls(id, power, verdict):
+    """A refuted one needs a planted truth, one that passes a planted fault."""
+    regime = {"S5a": "regular", "S5b": "near_separable"}[id]
+    found = judge(BY_ID[id], {"preference_regret": regrets(power, regime=regime)}, LEVEL)
+    assert found["verdict"] == verdict and found["sound"]
+
+
 def crossed(star, noise, n=12):
     """DPO/SGPO = delta/star in each data set, up to noise that a data set has in common at all mismatches."""
     rng = np.random.default_rng(4)

@@ -98,13 +98,13 @@ def label_cells(tier: Tier, look: int = 0) -> Cells:
 
 
 STUDIES: tuple[Study, ...] = (
-    Study("preference_certificates", certificate_cells, certificates.certificates, 0.5),
+    Study("preference_certificates", certificate_cells, certificates.certificates, 0.8),
     Study("preference_line", line_cells, line.line, 0.1),
     Study("preference_contrast", line_cells, line.contrast, 0.15),
-    Study("preference_regret", regret_cells, regret.regret, 0.8, regret_cells),
+    Study("preference_regret", regret_cells, regret.regret, 1.5, regret_cells),
     Study("preference_limits", line_cells, limits.limits, 0.1),
     Study("preference_capped", capped_cells, line.capped, 0.2),
     Study("preference_worst", worst_cells, worst.worst, 0.05),
-    Study("preference_rounds", round_cells, rounds.rounds, 0.8, round_cells),
+    Study("preference_rounds", round_cells, rounds.rounds, 1.0, round_cells),
     Study("preference_labels", label_cells, rounds.labels, 0.7, label_cells),
 )
