@@ -70,9 +70,9 @@ def make(tier_name: str, only: tuple[str, ...] = (), sets: int | None = None) ->
 def jobs_of(wanted: Collection[str], tier: tiers.Tier, look: int = 0) -> tuple[Job, ...]:
     """What a look at the named sweeps and studies plays: look 0 the tier's replications, later ones as many again.
 
-    A sweep of one replication is there to be looked at and does not grow; a study may not grow either.
+    ``tier.fixed`` names sweeps that do not grow; a study may not grow either.
     """
-    grown = [name for name in sweeps.SWEEPS if name in wanted and (look == 0 or name not in sweeps.SINGLE)]
+    grown = [name for name in sweeps.SWEEPS if name in wanted and (look == 0 or name not in tier.fixed)]
     played = [job for name in grown for job in runs.jobs(name, tier, look)]
     studied = [study for name, study in STUDIES.items() if name in wanted]
     return (*played, *(job for study in studied for job in cells.jobs(study, tier, look)))

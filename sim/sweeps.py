@@ -1,7 +1,7 @@
 """The named experiments: functions from a tier to an immutable tuple of run specs, with ids "name/i".
 
 Gathered from ``sim.experiments``.  Every sweep but ``trace`` is played on ``tier.sets`` disjoint seed sets.  TESTING
-names sweeps small enough for a unit test, SINGLE those of one replication.
+names sweeps small enough for a unit test.
 """
 
 import importlib
@@ -22,7 +22,6 @@ SWEEPS: dict[str, Callable[[Tier], tuple[RunSpec, ...]]] = {
     sweep.__name__: sweep for module in _MODULES for sweep in getattr(module, "SWEEPS", ())
 }
 TESTING = ("trace", "controls")
-SINGLE = ("trace",)  # one replication, to be looked at
 
 
 def cost(spec: RunSpec) -> float:

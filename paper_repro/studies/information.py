@@ -15,7 +15,7 @@ from theory.oracles import allocation
 from theory.studies.study import Study
 
 BETAS = {"smoke": (0.1,), "standard": (0.05, 0.1), "paper": (0.05, 0.1)}
-SIZES = {"smoke": (200, 1), "standard": (300, 2), "paper": (500, 8)}  # rounds, replications
+SIZES = {"smoke": (200, 1), "standard": (300, 1), "paper": (500, 8)}  # rounds, replications
 CONTEXTS: dict[str, dict[str, Any]] = {
     "isotropic": {},
     "power_law": dict(exponent=1.0),

@@ -8,9 +8,9 @@ from sim.rules.followers import POOL, SWEPT
 from sim.spec import FollowerSpec, GateSpec, LearnerSpec, RunSpec, StreamSpec
 from sim.tiers import Tier
 
-BETAS = (0.01, 0.03, 0.1, 0.3, 1.0)
+BETAS = (0.01, 0.03, 0.1, 0.3)
 STATED_BETAS = (0.005, 0.02, 0.1, 0.3, 1.0)
-GAPS = (0.025, 0.05, 0.1, 0.2, 0.35)  # of the hard instance; gap sqrt(8) is still below S = 1
+GAPS = (0.025, 0.05, 0.1, 0.15, 0.25)  # of the hard instance; gap sqrt(16) is still at most S = 1
 
 
 def horizon(tier: Tier) -> tuple[RunSpec, ...]:
@@ -34,9 +34,9 @@ def planned(tier: Tier) -> tuple[RunSpec, ...]:
         lambda seed: [
             RunSpec(
                 T=tier.T_rate // short, stream=StreamSpec(context="free", d=8), follower=planner(8), record=FINAL,
-                seed=seed, replications=tier.reps("horizon"),
+                seed=seed, replications=tier.reps("planned"),
             )
-            for short in (64, 16, 4, 1)
+            for short in (16, 4, 1)
         ],
     )  # fmt: skip
 
@@ -77,7 +77,7 @@ def full(tier: Tier) -> tuple[RunSpec, ...]:
 
 def hard(tier: Tier) -> tuple[RunSpec, ...]:
     """Every gate that has a budget, on the hard instance of theorem 4, over budgets."""
-    d = 4 if tier.T_hard < 4096 else (8 if tier.T_hard < 2**15 else 16)
+    d = 4 if tier.T_hard < 4096 else 16
     betas = [b for b in BETAS if b * tier.T_hard >= d * d / 4]
     return per_set(
         tier,
@@ -94,13 +94,13 @@ def hard(tier: Tier) -> tuple[RunSpec, ...]:
 def envelope(tier: Tier) -> tuple[RunSpec, ...]:
     """Two gates that buy early, and one that never buys, on hard instances of fixed gaps over budgets."""
     played = ("llf_paced", "prefix", "never")
-    d = 4 if tier.T_hard < 4096 else 8
-    betas = (0.04, 0.1, 0.3) if tier.T_hard < 4096 else (0.01, 0.03, 0.1, 0.3)
+    d = 4 if tier.T_hard < 4096 else 16
+    betas = (0.08, 0.2, 0.6) if tier.T_hard < 4096 else (0.02, 0.06, 0.2, 0.6)
     return per_set(
         tier,
         lambda seed: [
             RunSpec(
-                T=tier.T_hard, beta=b, stream=StreamSpec(context="free", d=d), gate=GateSpec(kind=g), record=FINAL,
+                T=tier.T_hard // 2, beta=b, stream=StreamSpec(context="free", d=d), gate=GateSpec(kind=g), record=FINAL,
                 follower=FollowerSpec(kind="hard_instance", gap=gap), seed=seed, replications=tier.reps("envelope"),
             )
             for b, g, gap in product(betas, played, GAPS)

@@ -28,7 +28,7 @@ DELTAS = {
     "standard": (0.003125, 0.00625, 0.0125, 0.025, 0.05, 0.1, 0.2, 0.4, 0.8),
     "paper": (0.003125, 0.00625, 0.0125, 0.025, 0.05, 0.1, 0.2, 0.4, 0.8, 1.6),
 }
-INSTANCES = {"smoke": 4, "standard": 60, "paper": 300}  # of each check in each seed set
+INSTANCES = {"smoke": 4, "standard": 30, "paper": 300}  # of each check in each seed set
 DATASETS = {  # in each seed set, at the first look
     "smoke": {"regular": 2, "noisy": 1, "near_separable": 2},
     "standard": {"regular": 4, "noisy": 2, "near_separable": 16},
