@@ -47,24 +47,29 @@ def _reps(**counts: int) -> tuple[tuple[str, int], ...]:
 
 TIERS = {
     "smoke": Tier(
-        "smoke", 1, 1, ("trace",), 2048, 1024, 2**14, 1024, 1600, 4096, ((20_000, 64),), (4, 8, 16),
+        "smoke", 1, 1, ("trace",),
+        2048, 1024, 2**14, 1024, 1600, 4096, ((20_000, 64),), (4, 8, 16),
         _reps(
-            horizon=8, planned=8, quiet=4, full=8, coverage=20, long=8, misfit=8, theorem=2, hard=4, envelope=8, stated=2,
-            witness=4, efficiency=4, followers=8, bait=8, steep=8, insurance=8, digits=3, peek=4, controls=20,
+            horizon=8, planned=8, quiet=4, full=8, coverage=20, long=8, misfit=8, theorem=2, hard=4, envelope=8,
+            stated=2, witness=4, efficiency=4, followers=8, bait=8, steep=8, insurance=8, digits=3, peek=4, controls=20,
         ),
     ),
     "standard": Tier(
-        "standard", 3, 3, ("trace", "efficiency"), 32768, 8192, 2**18, 8192, 3200, 10**5, ((100_000, 100),), (4, 8, 16, 32),
+        "standard", 3, 3, ("trace", "efficiency"),
+        32768, 8192, 2**18, 8192, 3200, 10**5, ((100_000, 100),), (4, 8, 16, 32),
         _reps(
-            horizon=16, planned=48, quiet=4, full=16, coverage=160, long=72, misfit=72, theorem=4, hard=32, envelope=48, stated=2,
-            witness=8, efficiency=8, followers=16, bait=8, steep=64, insurance=8, digits=10, peek=10, controls=40,
+            horizon=16, planned=48, quiet=4, full=16, coverage=160, long=72, misfit=72, theorem=4, hard=32,
+            envelope=48, stated=2, witness=8, efficiency=8, followers=16, bait=8, steep=64, insurance=8, digits=10,
+            peek=10, controls=40,
         ),
     ),
     "paper": Tier(
-        "paper", 3, 8, ("trace",), 10**6, 10**5, 10**6, 20_000, 3200, 10**6, ((100_000, 100), (10**6, 1000)), (4, 8, 16, 32, 64),
+        "paper", 3, 8, ("trace",),
+        10**6, 10**5, 10**6, 20_000, 3200, 10**6, ((100_000, 100), (10**6, 1000)), (4, 8, 16, 32, 64),
         _reps(
-            horizon=16, planned=48, quiet=8, full=16, coverage=200, long=80, misfit=80, theorem=20, hard=32, envelope=48, stated=4,
-            witness=8, efficiency=24, followers=16, bait=8, steep=64, insurance=8, digits=20, peek=30, controls=100,
+            horizon=16, planned=48, quiet=8, full=16, coverage=200, long=80, misfit=80, theorem=20, hard=32,
+            envelope=48, stated=4, witness=8, efficiency=24, followers=16, bait=8, steep=64, insurance=8, digits=20,
+            peek=30, controls=100,
         ),
     ),
 }  # fmt: skip

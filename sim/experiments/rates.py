@@ -8,7 +8,7 @@ from sim.rules.followers import POOL, SWEPT
 from sim.spec import FollowerSpec, GateSpec, LearnerSpec, RunSpec, StreamSpec
 from sim.tiers import Tier
 
-BETAS = (0.01, 0.03, 0.1, 0.3)
+BETAS = (0.01, 0.03, 0.1, 0.3, 1.0)
 STATED_BETAS = (0.005, 0.02, 0.1, 0.3, 1.0)
 GAPS = (0.025, 0.05, 0.1, 0.15, 0.25)  # of the hard instance; gap sqrt(16) is still at most S = 1
 
