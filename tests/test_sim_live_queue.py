@@ -167,7 +167,7 @@ def test_a_ledger_that_paid_for_more_than_the_journal_knows_is_refused(tmp_path)
     path.write_bytes(b"".join(path.read_bytes().splitlines(keepends=True)[:2]))
     with pytest.raises(JournalError, match=r"2 labels for 2 are bought, but .* knows 1 for 1"):
         PersonQueue(tmp_path / "q", ledger=q.ledger)
-    with pytest.raises(JournalError, match="2 labels are bought, but .* is empty"):
+    with pytest.raises(JournalError, match=r"2 labels are bought, but .* is empty"):
         PersonQueue(tmp_path / "new", ledger=q.ledger)
 
 
