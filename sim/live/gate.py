@@ -6,7 +6,7 @@
 
 Signals are formed and coins drawn as in ``loop.play_recorded``, so with the same scores, widths and labels the
 decisions are the simulator's.  ``state()`` is plain JSON; it may be taken between any two calls, also between
-``ask`` and ``settle``.
+``ask`` and ``settle``.  A state that is damaged is refused (``saved``).
 
 A budget in labels is a hard cap B.  A budget in money is a hard cap too: a label that costs more than what is
 left is refused.  Its gate counts in labels of ``mean_cost``, which is fixed beforehand: B = floor(money /
@@ -17,54 +17,21 @@ cannot have a money budget.  Money is kept in whole millionths, so that sums are
 """
 
 import copy
+import operator
 import warnings
 from collections import Counter
-from typing import Any, NamedTuple
+from typing import Any
 
 import numpy as np
 
-from sim.fields import Count, Index, Spec, budget_of
+from sim.fields import budget_of
 from sim.live import rule as rules
+from sim.live import saved as states
 from sim.live.money import MILLION, check_budget, in_millionths
+from sim.live.saved import Decision, LiveError, LiveSpec
 from sim.rules import codes, draws, gates, leader, learners
 from sim.setup import GateSetup, gate_setup, idle_text, is_idle
 from sim.spec import GateSpec, LearnerSpec
-
-VERSION = 3
-
-
-class LiveError(ValueError):
-    """A gate was asked or settled out of order, or its saved state cannot be used."""
-
-
-class Decision(NamedTuple):
-    """Whether to buy this round's label (``open``) and why (``reason``, one of ``codes.REASONS``).
-
-    A gate opens where its statistic exceeds ``threshold``, or by a schedule or a lot.  ``round`` counts from 1;
-    ``left`` (labels; in a money budget, labels of mean cost) and ``rounds_left`` are those before this round."""
-
-    open: bool
-    reason: str
-    threshold: float
-    round: int
-    left: float
-    rounds_left: int
-
-
-class LiveSpec(Spec):
-    """Everything that fixes a live gate: B labels over T rounds in d dimensions; the learner's constants, which
-    enter the radius and D_B; the ``seed`` of the coins."""
-
-    T: Count
-    B: Count
-    d: Count
-    gate: GateSpec
-    learner: LearnerSpec
-    seed: Index = 0
-
-    def key(self) -> str:
-        """Digest of the fields and of the file behind a plugin."""
-        return self.digest_with(self.gate.path)
 
 
 class LiveGate:
@@ -110,7 +77,7 @@ class LiveGate:
         self._given_rule = rule
         self._object: Any = None
         self._object, self._rule = rules.of(gate, self.setup, rule)
-        self._replication = replication
+        self._replication = operator.index(replication)
         self._coins = draws.stream_keys(seed, replication)
         self._purse = gates.open_purse(self.setup)
         if self._money:
@@ -167,8 +134,13 @@ class LiveGate:
         return self.ask_view(leader.assess_classes(values, float(w2), self.radius), float(w2), cost)
 
     def ask_view(self, view: leader.View, w2: float, cost: float | None = None) -> Decision:
-        """Decide from a comparison of two answers (``leader.assess``) and the square width ``w2`` of the design."""
+        """Decide from a comparison of two answers (``leader.assess``) and the square width ``w2`` of the design.
+
+        Raises as ``ask`` does.
+        """
         self._between_rounds()
+        if not (np.isfinite(view).all() and np.isfinite(w2) and w2 >= 0.0):
+            raise ValueError(f"view = {view}, w2 = {w2!r}: all must be finite and w2 = ||x||_P^2 not negative")
         price = self._price(cost)
         g, t = self.setup, self._t
         x = gates.signal(g, view, t, w2, gates.coin(g, self._coins, t), 0, 0.0)
@@ -220,19 +192,27 @@ class LiveGate:
         return twin
 
     def state(self) -> dict[str, Any]:
-        """Everything that later decisions depend on, as plain JSON."""
-        p = self._purse
+        """Everything that later decisions depend on, as plain JSON with a digest.
+
+        Raises LiveError for a class of a user that has no state() or returns no plain JSON, and for a
+        ``rule`` that did not keep the account of the budget (``saved.check``).
+        """
         if self._object is not None and not hasattr(self._object, "state"):
             raise LiveError(
                 f"{self.spec.gate.path}: class Gate has no state(); add state() and restore(dict) to save it"
             )
-        waiting = None
+        state = states.sealed(self._entries())
+        self._check(states.opened(state, rules.name(self._given_rule))[0])
+        return state
+
+    def _entries(self) -> dict[str, Any]:
+        p, waiting = self._purse, None
         if self._waiting:
             x, decision, reason, price = self._waiting
             waiting = {"signal": list(x), "decision": [*decision[:2], repr(decision.threshold), *decision[3:]]}
             waiting |= {"reason": reason, "price": price}
         return {
-            "version": VERSION,
+            "version": states.VERSION,
             "spec": self.spec.model_dump(mode="json"),
             "key": self.spec.key(),
             "rule": rules.name(self._given_rule),
@@ -255,36 +235,37 @@ class LiveGate:
         Raises LiveError where the state is damaged, of another version, of another rule, or of a
         gate whose file has changed since.
         """
+        saved, spec = states.opened(state, rules.name(rule))
         try:
-            if state["version"] != VERSION or state["rule"] != rules.name(rule):
-                raise LiveError(
-                    f"state of version {state['version']} and rule {state['rule']!r}, not {VERSION} and "
-                    f"{rules.name(rule)!r}; restore it with the rule that wrote it"
-                )
-            spec = LiveSpec.model_validate(state["spec"])
-            if spec.key() != state["key"]:
-                raise LiveError(f"{spec.gate.path or 'the state'} has changed since the state was saved; put it back")
             gate = cls(
                 spec.gate, spec.T, d=spec.d, B=spec.B, learner=spec.learner, seed=spec.seed,
-                replication=int(state["replication"]), rule=rule,
+                replication=saved.replication, rule=rule,
             )  # fmt: skip
-            gate._fill(state)
-        except (KeyError, TypeError, IndexError, AttributeError) as error:
-            raise LiveError(f"this is no state of a LiveGate ({error!r}); restore what state() returned") from error
+            gate._check(saved)
+        except ValueError as error:
+            raise error if isinstance(error, LiveError) else LiveError(f"{error}; {states.WAY_OUT}") from error
+        gate._fill(saved)
         return gate
 
-    def _fill(self, state: dict[str, Any]) -> None:
-        p = state["purse"]
+    def _check(self, saved: states.Saved) -> None:
+        coin = gates.coin(self.setup, self._coins, saved.t) if saved.t < self.setup.T else 1.0
+        states.check(saved, self.spec, self.setup, coin)
+
+    def _fill(self, saved: states.Saved) -> None:
+        p = saved.purse
         self._purse = gates.Purse._make([*p[:5], np.array(p[5], dtype=np.float64), *p[6:]])
-        self._money, self._unit, self._spent = state["money"], state["unit"], state["spent"]
-        self._t, self._labels = state["t"], state["labels"]
-        self.reasons = Counter(state["reasons"])
+        self._money, self._unit, self._spent = saved.money, saved.unit, saved.spent
+        self._t, self._labels = saved.t, saved.labels
+        self.reasons = Counter(saved.reasons)
         if self._object is not None:
-            self._object.restore(state["object"])
-        if state["waiting"]:
-            w, d = state["waiting"], state["waiting"]["decision"]
+            try:
+                self._object.restore(saved.object)
+            except (AttributeError, LookupError, TypeError, ValueError) as error:
+                raise LiveError(f"{self.spec.gate.path}: restore() refused its object ({error!r})") from error
+        if saved.waiting:
+            w, d = saved.waiting, saved.waiting.decision
             decision = Decision(d[0], d[1], float(d[2]), *d[3:])
-            self._waiting = (gates.Signal(*w["signal"]), decision, w["reason"], w["price"])
+            self._waiting = (gates.Signal(*w.signal), decision, w.reason, w.price)
 
     def _between_rounds(self) -> None:
         if self._waiting:

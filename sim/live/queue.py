@@ -6,7 +6,8 @@
     queue.take("ask.csv")                    # later, perhaps in another process
 
 Every change is on disk in ``<folder>/journal.log`` (``journal``) before a call returns.  So a process may be
-killed at any moment: no key is asked or paid for twice, and no answer is lost.
+killed at any moment: no key is asked or paid for twice, and no answer is lost.  Threads of the process that opened
+the queue take turns; a process that was forked from it is refused, and so is everybody after ``close``.
 """
 
 import csv
@@ -50,6 +51,7 @@ class PersonQueue:
             self._begin(ledger, None if classes is None else list(classes))
             for event in self._journal.events[1:]:
                 self._replay(event)
+            self._compare(ledger)
         except BaseException:
             self.close()
             raise
@@ -61,29 +63,30 @@ class PersonQueue:
     def get(self, key: str, prompt: str = "") -> Label | Pending:
         """The answer if there is one; otherwise PENDING, and the first call pays for the label and asks for it.
 
-        Raises BudgetError beyond the ledger, ValueError for a known key with another prompt.
+        Raises BudgetError beyond the ledger, ValueError for a known key with another prompt, JournalError
+        after ``close`` and in a forked process.
         """
         key = str(key)
-        if key in self.asked:
-            if self.asked[key] != prompt:
-                raise ValueError(
-                    f"key {key!r} was asked with another prompt ({self.asked[key]!r}); keys must be unique"
-                )
-            return self.answers.get(key, PENDING)
-        price = self.ledger.check(self.cost(key, prompt))
-        event = {"e": "ask", "key": key, "prompt": prompt, "cost": price}
-        self._journal.append(event)
-        self._replay(event)
-        return PENDING
+        with self._journal.held():
+            if key in self.asked:
+                if self.asked[key] != prompt:
+                    raise ValueError(
+                        f"key {key!r} was asked with another prompt ({self.asked[key]!r}); keys must be unique"
+                    )
+                return self.answers.get(key, PENDING)
+            price = self.ledger.check(self.cost(key, prompt))
+            self._write({"e": "ask", "key": key, "prompt": prompt, "cost": price})
+            return PENDING
 
     @property
     def open(self) -> list[str]:
         """Keys that are asked for and not answered, in the order of asking."""
-        return [key for key in self.asked if key not in self.answers]
+        return [key for key in list(self.asked) if key not in self.answers]
 
     def export(self, path: str | Path) -> int:
         """Write the open prompts as .csv or .jsonl, whole or not at all; returns how many."""
-        rows = [dict(zip(FIELDS, (k, self.asked[k], self._paid[k] / MILLION, ""), strict=True)) for k in self.open]
+        with self._journal.held():
+            rows = [dict(zip(FIELDS, (k, self.asked[k], self._paid[k] / MILLION, ""), strict=True)) for k in self.open]
         text = io.StringIO(newline="")
         if _suffix(path) == ".csv":
             writer = csv.DictWriter(text, FIELDS)
@@ -101,36 +104,14 @@ class PersonQueue:
         takes nothing of the file, for an unknown key, a key twice, an answer that differs from the one before, or
         a label that is no class.
         """
-        new: dict[str, Label] = {}
-        lines: dict[str, int] = {}
-        for line, row in _rows(Path(path)):
-            where = f"{path}, line {line}"
-            key, given = str(row.get("key", "")), row.get("label")
-            if "key" not in row or "label" not in row:
-                raise AnswerError(f"{where}: fields {sorted(map(str, row))}; every answer needs key and label")
-            if key in lines:
-                raise AnswerError(f"{where}: key {key!r} was answered in line {lines[key]} already; keep one of them")
-            lines[key] = line
-            if key not in self.asked:
-                raise AnswerError(f"{where}: key {key!r} was never asked for; remove the line")
-            if given is None or str(given).strip() == "":
-                continue
-            label = self._label(given, where)
-            if key not in self.answers:
-                new[key] = label
-            elif self.answers[key] != label:
-                raise AnswerError(
-                    f"{where}: {key!r} was answered {self.answers[key]!r} before and {label!r} now; the learner may "
-                    "have used the first answer, so it stays: remove the line"
-                )
-        for key, label in new.items():
-            event = {"e": "answer", "key": key, "label": label}
-            self._journal.append(event)
-            self._replay(event)
-        return len(new)
+        with self._journal.held():
+            new = self._new_answers(Path(path))
+            for key, label in new.items():
+                self._write({"e": "answer", "key": key, "label": label})
+            return len(new)
 
     def close(self) -> None:
-        """Let another process open the queue."""
+        """Let another process open the queue.  A second call does nothing."""
         self._journal.close()
 
     def __enter__(self) -> "PersonQueue":
@@ -144,6 +125,11 @@ class PersonQueue:
             if ledger is None:
                 raise ValueError(
                     f"{self.folder} is a new queue; give it a ledger: Ledger(labels=...) or Ledger(money=...)"
+                )
+            if ledger.bought:
+                raise JournalError(
+                    f"ledger: {ledger.bought} labels are bought, but {self._journal.path} is empty; put the file back "
+                    "from a copy, or begin with an unspent ledger"
                 )
             if classes is not None and len({str(c) for c in classes}) < max(len(classes), 2):
                 raise ValueError(f"classes = {classes}: give at least two that differ as text")
@@ -164,6 +150,44 @@ class PersonQueue:
         self.asked: dict[str, str] = {}
         self.answers: dict[str, Label] = {}
         self._paid: dict[str, int] = {}
+
+    def _compare(self, given: Ledger | None) -> None:
+        """A ledger that paid for more than the journal knows says that the journal has lost something."""
+        if given is not None and (given.bought > self.ledger.bought or given.spent > self.ledger.spent):
+            raise JournalError(
+                f"ledger: {given.bought} labels for {given.spent:g} are bought, but {self._journal.path} knows "
+                f"{self.ledger.bought} for {self.ledger.spent:g}; put the file back from a copy, or begin a new queue "
+                "in another folder with an unspent ledger"
+            )
+
+    def _new_answers(self, path: Path) -> dict[str, Label]:
+        new: dict[str, Label] = {}
+        lines: dict[str, int] = {}
+        for line, row in _rows(path):
+            where = f"{path}, line {line}"
+            key, given = str(row.get("key", "")), row.get("label")
+            if "key" not in row or "label" not in row:
+                raise AnswerError(f"{where}: fields {sorted(map(str, row))}; every answer needs key and label")
+            if key in lines:
+                raise AnswerError(f"{where}: key {key!r} was answered in line {lines[key]} already; keep one of them")
+            lines[key] = line
+            if key not in self.asked:
+                raise AnswerError(f"{where}: key {key!r} was never asked for; remove the line")
+            if given is None or str(given).strip() == "":
+                continue
+            label = self._label(given, where)
+            if key not in self.answers:
+                new[key] = label
+            elif self.answers[key] != label:
+                raise AnswerError(
+                    f"{where}: {key!r} was answered {self.answers[key]!r} before and {label!r} now; the learner may "
+                    "have used the first answer, so it stays: remove the line"
+                )
+        return new
+
+    def _write(self, event: dict[str, Any]) -> None:
+        self._journal.append(event)
+        self._replay(event)
 
     def _replay(self, event: dict[str, Any]) -> None:
         key = event["key"]
