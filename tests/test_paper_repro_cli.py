@@ -205,6 +205,29 @@ def test_wrong_configuration_is_explained(tmp_path, text, message):
     assert_refused(invoke("sweep", "--config", str(config), "--out", str(tmp_path)), message)
 
 
+RECORDED = """T = 10
+[stream]
+context = "recorded"
+path = "{}"
+[follower]
+kind = "all"
+[learner]
+kind = "ova"
+feedback = "gold"
+"""
+
+
+@pytest.mark.parametrize("name", ["data.npz", "data.parquet"])
+@pytest.mark.parametrize("content", [b"", b"PK\x03\x04", b"PAR1PAR1"])
+def test_a_damaged_data_file_is_explained(tmp_path, name, content):
+    data, config = tmp_path / name, tmp_path / "mine.toml"
+    data.write_bytes(content)
+    config.write_text(RECORDED.format(data))
+    done = invoke("sweep", "--config", str(config), "--out", str(tmp_path))
+    assert_refused(done, f"{data} cannot be read (")
+    assert done.stderr.count("\n") == 1
+
+
 def test_falsify_saves_a_replayable_instance(compiled, tmp_path, monkeypatch):
     """The search ends after some instances and not after some time: it finds one on any machine."""
     monkeypatch.setattr(falsify, "UNLIMITED", 40)
