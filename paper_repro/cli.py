@@ -15,7 +15,10 @@ app = typer.Typer(add_completion=False, no_args_is_help=True, help=__doc__, pret
 
 TierOption = Annotated[str, typer.Option("--tier", help="smoke (a minute), standard (minutes) or paper (hours).")]
 Only = Annotated[list[str] | None, typer.Option("--only", help="Claim, sweep or figure id; may be repeated.")]
-Out = Annotated[Path | None, typer.Option("--out", help="Output folder (default results/TIER).")]
+
+
+FOLDER = preflight_command.FOLDER  # how an option's text becomes a folder
+Out = Annotated[Path | None, typer.Option("--out", help="Output folder (default results/TIER).", **FOLDER)]
 Jobs = Annotated[int, typer.Option("--jobs", min=1, help="Threads; results do not depend on it.")]
 Seeds = Annotated[int | None, typer.Option("--seeds", help="Number of disjoint seed sets.")]
 Backend = Annotated[str, typer.Option("--backend", help="local (threads and processes here) or dask.")]
@@ -28,9 +31,12 @@ CORES = preflight_command.CORES  # that this process may use
 
 
 def call(work: Callable[[], int]) -> int:
-    """Run a command; errors of the user, the engine or a solver become one message and exit code 2."""
+    """Run a command; errors of the user, the engine or a solver, and no memory, become one message and exit code 2."""
     try:
         return guarded(work)
+    except MemoryError as error:
+        print(f"error: no memory is left ({error}); give a smaller d, N or T, or fewer --jobs", file=sys.stderr)
+        return 2
     except RuntimeError as error:
         from sim.engine import EngineError
         from theory.oracles.certificate import OracleError
@@ -258,7 +264,7 @@ def llm_(context: typer.Context) -> None:
 
 @command()
 def doctor(
-    out: Annotated[Path, typer.Option("--out", help="Output folder to examine.")] = Path("results/standard"),
+    out: Annotated[Path, typer.Option("--out", help="Output folder to examine.", **FOLDER)] = Path("results/standard"),
 ) -> int:
     """Say what this machine has and whether the suite can run on it."""
     from paper_repro.doctor import examine

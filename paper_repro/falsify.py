@@ -1,5 +1,6 @@
 """Search for worst instances of the deterministic claims with the real engine."""
 
+import math
 import time
 import warnings
 from pathlib import Path
@@ -38,7 +39,7 @@ def run(claims: tuple[str, ...], minutes: float, out: Path, seed: int = 0) -> li
     file replays the same ratio anywhere.  Raises ValueError on an unknown claim id.
     """
     targets = [target_of(claim) for claim in claims]
-    if not minutes > 0.0:
+    if not 0.0 < minutes < math.inf:
         raise ValueError(f"minutes = {minutes:g} is not allowed; give a positive number")
     worst = []
     for target in targets:

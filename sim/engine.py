@@ -23,6 +23,10 @@ _ADVICE = {
 }
 
 
+_OPEN = ("threshold", "threshold_rise_max", "accuracy")  # no number where there is no threshold or no held-out row
+_NO_TRUTH = ("conf_ratio", "conf_ratio_max")  # nor on recorded data, which has no theta*
+
+
 class EngineError(RuntimeError):
     """A run ended with a status code; the message names the run and the way out."""
 
@@ -41,8 +45,8 @@ def play(spec: RunSpec, *, first: int = 0, compiled: bool = True, watch=None) ->
     ``compiled`` = False plays the plain loop: the same decisions on the same draws, slower; it alone
     can be watched, and only in a game (``game.game``).  A user's part (``sim.plugins``) that is a class or
     that Numba cannot compile is played so too; the latter with a NotCompiled warning.
-    Raises EngineError on a bad status, sources.PluginError where a user's part raises, ValueError for a run
-    that cannot be watched, and what ``recorded.load`` raises on a bad file.
+    Raises EngineError on a bad status or broken arithmetic, sources.PluginError where a user's part raises,
+    ValueError for a run that cannot be watched, and what ``recorded.load`` raises on a bad file.
     """
     g, data = setup_of(spec), data_of(spec)
     if watch is not None and (compiled or data is not None):
@@ -92,9 +96,29 @@ def _with_plan(g: Setup, run) -> np.ndarray:
     return run(g, _hindsight(latencies, g.B), empty)
 
 
-def _checked(status: int, spec: RunSpec, rep: int) -> None:
+def _run(kernel: Callable, given: tuple, spec: RunSpec, rep: int) -> None:
+    """Play one run; a bad status and arithmetic that breaks down become an EngineError that names the run.
+
+    What a user's part raises goes through.
+    """
+    run = f"replication {rep} of {spec.key()} ({spec.gate.kind})"
+    try:
+        status = kernel(*given)
+    except (ArithmeticError, ValueError) as error:  # a LinAlgError and a square root of less than 0 are ValueErrors
+        if _sources(spec):
+            raise
+        k = spec.learner
+        scales = f"lam = {k.lam:g}, sigma = {k.sigma:g}, S = {k.S:g}, L = {k.L:g}"
+        raise EngineError(
+            f"{run}: the arithmetic broke down ({error}); {scales}: give these, or the gate's and the follower's "
+            "numbers, nearer to 1"
+        ) from error
     if status != codes.OK:
-        raise EngineError(f"replication {rep} of {spec.key()} ({spec.gate.kind}): {_ADVICE[status]}")
+        raise EngineError(f"{run}: {_ADVICE[status]}")
+    open_ended = {*_OPEN, *(_NO_TRUTH if spec.stream.context == "recorded" else ())}
+    for name, column in zip(log.COLUMNS, given[-1].T, strict=True):
+        if name not in open_ended and not np.isfinite(column).all():
+            raise EngineError(f"{run}: {name} is not finite; check sigma, S, L and lam for extreme values")
 
 
 def _sources(spec: RunSpec) -> dict[str, str]:
@@ -169,7 +193,7 @@ def _play_game(spec: RunSpec, g: Setup, rep: int, compiled: bool, watch=None) ->
         kernel = _kernel(spec, lambda k: k.game_of(parts_of(spec, g, k.jit)), given) if compiled else None
         if kernel is None:
             kernel = game.game(parts_of(spec, g), loop.finite, watch)
-        _checked(kernel(*given), spec, rep)
+        _run(kernel, given, spec, rep)
         return rows
 
     return _with_plan(g, run)
@@ -186,7 +210,7 @@ def _play_recorded(spec: RunSpec, g: Setup, data: recorded.Recorded, rep: int, c
         kernel = _kernel(spec, lambda k: k.recorded_of(rule_of(spec, g, k.jit)), given) if compiled else None
         if kernel is None:
             kernel = loop.recorded_run(*learner_of(spec, g, X_test, y_test), rule_of(spec, g))
-        _checked(kernel(*given), spec, rep)
+        _run(kernel, given, spec, rep)
         return rows
 
     return _with_plan(g, run)

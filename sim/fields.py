@@ -14,6 +14,8 @@ from pydantic import AfterValidator, BaseModel, BeforeValidator, ConfigDict, Val
 
 from sim import sources
 
+INTEGERS = 2**63  # a compiled run counts in 64 bits
+
 
 def one_of(what: str, valid: tuple[str, ...]) -> AfterValidator:
     """Validator: the name must be in ``valid``.
@@ -36,12 +38,14 @@ def bounded(low: float, *, strict: bool = False, high: float = math.inf, closed:
 
     strict  also x != low;  closed  also x == high is allowed
     """
-    end = f" {'<=' if closed else '<'} {high:g}" if high < math.inf else ", finite"
+    top = "2^63" if high == INTEGERS else f"{high:g}"
+    end = f" {'<=' if closed else '<'} {top}" if high < math.inf else ", finite"
     rule = f"{low:g} {'<' if strict else '<='} value{end}"
 
     def check(x: float, info: ValidationInfo) -> float:
-        if not math.isfinite(x) or x < low or (strict and x == low) or x > high or (x == high and not closed):
-            raise ValueError(f"{info.field_name} = {x:g} is not allowed; give {rule}")
+        if x < low or (strict and x == low) or x > high or (x == high and not closed) or not math.isfinite(x):
+            text = f"{x:g}" if abs(x) < 2 * INTEGERS or isinstance(x, float) else "an integer of many digits"
+            raise ValueError(f"{info.field_name} = {text} is not allowed; give {rule}")
         return x
 
     return AfterValidator(check)
@@ -54,8 +58,8 @@ def no_bool(x: Any) -> Any:
     return x
 
 
-Count = Annotated[int, BeforeValidator(no_bool), bounded(1)]
-Index = Annotated[int, BeforeValidator(no_bool), bounded(0)]
+Count = Annotated[int, BeforeValidator(no_bool), bounded(1, high=INTEGERS)]
+Index = Annotated[int, BeforeValidator(no_bool), bounded(0, high=INTEGERS)]
 NonNegative = Annotated[float, BeforeValidator(no_bool), bounded(0.0)]
 Positive = Annotated[float, BeforeValidator(no_bool), bounded(0.0, strict=True)]
 Part = Annotated[float, BeforeValidator(no_bool), bounded(0.0, high=1.0)]

@@ -213,9 +213,13 @@ class RecordSpec(Spec):
     mode: Annotated[str, one_of("record mode", ("log", "every", "final"))] = "log"
     per_octave: Count = 8
 
+    def most(self, T: int) -> int:
+        """A bound on the number of recorded rounds."""
+        return {"every": T, "final": 1}.get(self.mode) or min(T, math.ceil(math.log2(T) * self.per_octave) + 2)
+
     def rounds(self, T: int) -> list[int]:
         """The recorded rounds, 1-based, ascending, always ending in T."""
-        if self.mode == "every":
+        if self.mode == "every" or (self.mode == "log" and self.per_octave >= T):  # then no round is left out
             return list(range(1, T + 1))
         if self.mode == "final":
             return [T]

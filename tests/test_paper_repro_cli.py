@@ -158,6 +158,13 @@ def test_own_configuration(compiled, tmp_path):
         (("run", "--only", "horizn"), "nearest: 'horizon'"),
         (("run", "--seeds", "0"), "at least one seed set"),
         (("run", "--out", "/proc/nothing/here"), "cannot write to"),
+        (("run", "--out", ""), "'' is no folder"),
+        (("preflight", "x.py", "--out", ""), "'' is no folder"),
+        (("sweep", "--out", " "), "' ' is no folder"),
+        (("falsify", "--out", ""), "'' is no folder"),
+        (("doctor", "--out", ""), "'' is no folder"),
+        (("falsify", "--claim", "B7", "--minutes", "inf"), "minutes = inf is not allowed; give a positive number"),
+        (("falsify", "--claim", "B7", "--minutes", "nan"), "minutes = nan is not allowed"),
         (("run", "--jobs", "0"), "jobs"),
         (("run", "--backend", "ray"), "unknown backend 'ray'; valid: local, dask"),
         (("sweep", "--shard", "9/8"), "give i/n with 1 <= i <= n"),
@@ -197,12 +204,40 @@ def test_wrong_usage_of_a_process_is_exit_code_2():
         ('T = 10\n[stream]\ncontext = "recorded"\npath = "no.npz"\n[follower]\nkind = "all"\n'
          '[learner]\nkind = "ova"\nfeedback = "gold"', "no file 'no.npz'"),
         ("T = ", "Invalid value"),
+        (f"T = 1{400 * '0'}", "T: T = an integer of many digits is not allowed"),
+        (f"T = 1{5000 * '0'}", "Exceeds the limit"),
+        ("[stream]\nd = 100000", "d = 100000: arrays of 298 GiB"),
+        ('T = 1000000000000\n[record]\nmode = "every"', "give record mode 'final'"),
+        ("[learner]\nsigma = 1e307", "the radius is inf"),
     ],
 )  # fmt: skip
 def test_wrong_configuration_is_explained(tmp_path, text, message):
     config = tmp_path / "bad.toml"
     config.write_text(text)
     assert_refused(invoke("sweep", "--config", str(config), "--out", str(tmp_path)), message)
+
+
+RECORDED = """T = 10
+[stream]
+context = "recorded"
+path = "{}"
+[follower]
+kind = "all"
+[learner]
+kind = "ova"
+feedback = "gold"
+"""
+
+
+@pytest.mark.parametrize("name", ["data.npz", "data.parquet"])
+@pytest.mark.parametrize("content", [b"", b"PK\x03\x04", b"PAR1PAR1"])
+def test_a_damaged_data_file_is_explained(tmp_path, name, content):
+    data, config = tmp_path / name, tmp_path / "mine.toml"
+    data.write_bytes(content)
+    config.write_text(RECORDED.format(data))
+    done = invoke("sweep", "--config", str(config), "--out", str(tmp_path))
+    assert_refused(done, f"{data} cannot be read (")
+    assert done.stderr.count("\n") == 1
 
 
 def test_falsify_saves_a_replayable_instance(compiled, tmp_path, monkeypatch):
@@ -230,5 +265,7 @@ def test_a_failed_run_or_oracle_is_a_message_and_a_defect_is_not_hidden(capsys):
 
     assert cli.call(lambda: fail(EngineError("the inverse design drifted"))) == 2
     assert "error: the inverse design drifted" in capsys.readouterr().err
+    assert cli.call(lambda: fail(MemoryError("Unable to allocate 9 TiB"))) == 2
+    assert "error: no memory is left (Unable to allocate 9 TiB); give a smaller" in capsys.readouterr().err
     with pytest.raises(RuntimeError, match="a defect"):
         cli.call(lambda: fail(RuntimeError("a defect")))

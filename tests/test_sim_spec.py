@@ -1,15 +1,17 @@
 """sim.spec: what is refused and how it is said; keys; recorded rounds.  sim.setup: the numbers."""
 
 import math
+import warnings
 
 import numpy as np
 import pytest
 import strategies as own
-from hypothesis import given
+from hypothesis import given, settings
 from hypothesis import strategies as st
 from pydantic import ValidationError
 
-from sim.rules import codes, followers, gates
+from sim import engine
+from sim.rules import codes, followers, gates, log
 from sim.setup import build, information
 from sim.spec import FollowerSpec, GateSpec, LearnerSpec, RecordSpec, RunSpec, StreamSpec
 
@@ -75,7 +77,7 @@ BAD = {
     "pool all": (lambda: RunSpec(follower=ALL), "with follower 'all', and by no others"),
     "pool ova": (lambda: RunSpec(learner=OVA), "with follower 'all', and by no others"),
     "cap": (lambda: GateSpec(kind="random", cap=False), "only llf_fixed and llf_paced"),
-    "hard B": (lambda: RunSpec(T=99, B=15, stream=FREE, follower=HARD), "buy more labels or take a smaller d"),
+    "hard B": (lambda: RunSpec(T=99, B=15, stream=FREE, follower=HARD), "buy more labels, or take a smaller d or gap"),
     "price": (lambda: FollowerSpec(kind="patient", price=1.1), "give -1 <= value <= 1"),
     "turn": (lambda: FollowerSpec(kind="patient", turn=math.nan), "give 0 <= value <= 1"),
     "haste": (lambda: FollowerSpec(kind="patient", haste=-1), "haste = -1"),
@@ -108,6 +110,34 @@ BAD = {
     "bool delta": (lambda: LearnerSpec(delta=True), "True is not a number"),
     "bool lam": (lambda: LearnerSpec(lam=True), "True is not a number"),
     "text T": (lambda: RunSpec(T="many"), "valid integer"),
+    "many digits": (lambda: RunSpec(T=10**401), "T = an integer of many digits is not allowed; give 1 <= value < 2^63"),
+    "seed beyond 64 bits": (lambda: RunSpec(seed=2**63), "give 0 <= value < 2^63"),
+    "beta of many digits": (lambda: RunSpec(beta=10**401), "valid number"),
+    "memory of d": (lambda: RunSpec(stream=StreamSpec(d=100_000)), "d = 100000: arrays of 298 GiB; the rule is"),
+    "memory of N": (lambda: RunSpec(stream=StreamSpec(N=10**11)), "GiB; the rule is at most 64; give a smaller N or d"),
+    "memory of a window": (lambda: RunSpec(gate=GateSpec(window=10**12)), "give a smaller window"),
+    "memory of components": (
+        lambda: RunSpec(stream=StreamSpec(context="zipf", d=10**6, components=10**6)), "give a smaller d"
+    ),
+    "memory of the oracle": (lambda: RunSpec(T=10**12, gate=GateSpec(kind="llf_oracle")), "give a smaller T"),
+    "memory of every round": (lambda: RunSpec(T=10**12, record=RecordSpec(mode="every")), "give record mode 'final'"),
+    "memory of octaves": (lambda: RunSpec(T=10**12, record=RecordSpec(per_octave=10**9)), "a smaller per_octave"),
+    "memory of replications": (lambda: RunSpec(replications=10**12), "fewer rounds or replications"),
+    "radius of sigma": (lambda: RunSpec(learner=LearnerSpec(sigma=1e307)), "the radius is inf, no positive finite"),
+    "radius of delta": (lambda: RunSpec(learner=LearnerSpec(delta=1e-320)), "the radius is inf, no positive finite"),
+    "radius of c": (
+        lambda: RunSpec(learner=LearnerSpec(radius_mode="scaled", radius_c=1e308)), "1e+308 the radius is inf"
+    ),
+    "radius 0": (lambda: RunSpec(learner=LearnerSpec(sigma=0.0, S=1e-320, lam=1e-10)), "the radius is 0, no positive"),
+    "information": (lambda: RunSpec(learner=LearnerSpec(lam=1e-300, L=1e10)), "T L^2/lam is inf, no positive finite"),
+    "no information": (lambda: RunSpec(learner=LearnerSpec(L=1e-200)), "T L^2/lam is 0, no positive finite"),
+    "squares": (lambda: RunSpec(stream=StreamSpec(misfit=1e179)), "the sum of the squared labels is inf"),
+    "widths": (
+        lambda: RunSpec(learner=LearnerSpec(radius_mode="fixed", radius_c=1e308)), "the sum of the widths is inf"
+    ),
+    "ratio": (
+        lambda: RunSpec(learner=LearnerSpec(radius_mode="fixed", radius_c=1e-320)), "in units of the radius is inf"
+    ),
     "unknown run key": (lambda: RunSpec(rounds=5), "rounds"),
     "unknown gate key": (lambda: GateSpec(treshold=1), "treshold"),
     "unknown nested key": (lambda: RunSpec(stream=dict(n=5)), "stream.n"),
@@ -192,7 +222,7 @@ def test_keys_differ_in_every_field():
     assert len({BASE.key(), *keys.values()}) == len(keys) + 1
     covered = set(CHANGED) | {"beta", "learner.kind", "learner.radius_c", "stream.path", "gate.cap", "gate.path"}
     covered |= {"learner.path", "gate.coin_share"}
-    covered |= {f"follower.{name}" for name in ("price", "turn", "haste", "period", "path", "exact")}
+    covered |= {f"follower.{name}" for name in ("price", "turn", "haste", "period", "path", "exact", "gap")}
     nested = {
         "stream": StreamSpec,
         "follower": FollowerSpec,
@@ -210,6 +240,7 @@ def test_keys_differ_in_every_field():
         tuple(RunSpec(learner=LearnerSpec(radius_mode="fixed", radius_c=c)) for c in (1.0, 2.0)),
         (RunSpec(stream=DIGITS, follower=ALL, learner=OVA), BASE),
         tuple(RunSpec(stream=FREE, follower=FollowerSpec(kind="evader", exact=x)) for x in (False, True)),
+        tuple(RunSpec(stream=FREE, follower=FollowerSpec(kind="hard_instance", gap=x)) for x in (0.0, 0.1)),
     ]
     plan = RunSpec(stream=FREE, follower=FollowerSpec(kind="patient"))
     for field in (dict(price=0.5), dict(turn=0.5), dict(haste=2.0), dict(period=2)):
@@ -252,6 +283,95 @@ def test_property_recorded_rounds_ascend_and_end_at_T(T, mode, per_octave):
     assert all(a < b for a, b in zip(rounds, rounds[1:], strict=False))
     want = {"every": T, "final": 1}.get(mode)
     assert len(rounds) == want if want else len(rounds) <= per_octave * math.log2(T) + 3
+
+
+def test_many_rounds_an_octave_record_every_round_at_once():
+    assert RecordSpec(per_octave=10**9).rounds(1000) == list(range(1, 1001))
+
+
+@given(st.integers(1, 300), st.integers(1, 300))
+def test_property_the_most_rounds_bound_the_recorded_ones(T, per_octave):
+    """Where per_octave >= T the formula leaves no round out."""
+    record = RecordSpec(per_octave=per_octave)
+    top = math.ceil(math.log2(T) * per_octave)
+    assert record.rounds(T) == sorted({min(T, round(2.0 ** (i / per_octave))) for i in range(top + 1)} | {T})
+    assert len(record.rounds(T)) <= record.most(T)
+
+
+extreme = st.one_of(
+    st.integers(-120, 120).map(lambda e: 10.0**e),
+    st.integers(-320, 308).map(lambda e: 10.0**e),
+    st.floats(0.0),
+)
+
+
+@st.composite
+def extreme_runs(draw):
+    """Fields of a short run with scales of any size; most of the others are harmless, so that the door is passed."""
+    few = {name: draw(extreme) for name in draw(st.lists(st.sampled_from(["lam", "sigma", "S", "L"]), unique=True))}
+    few |= dict(delta=draw(st.sampled_from([5e-324, 1e-300, 0.05, 1.0 - 2.0**-53])))
+    mode = draw(st.sampled_from(codes.RADIUS_MODES))
+    radius = dict(radius_mode=mode, **({} if mode == "theory" else dict(radius_c=draw(extreme))))
+    arena = draw(
+        st.sampled_from(["ball", "evader", "exact", "patient", "bait", "hard_instance", "iid", "choice", "leak"])
+    )
+    learner, stream, follower = (
+        few | radius | dict(refresh=draw(st.sampled_from([1, 4096]))),
+        dict(d=3),
+        dict(kind=arena),
+    )
+    if arena in ("iid", "choice", "leak"):
+        stream |= dict(N=3, context="zipf", components=2, leak=draw(extreme) if arena == "leak" else 0.0)
+        stream |= dict(misfit=draw(extreme)) if arena == "iid" else {}
+        follower = dict(kind="iid")
+        learner |= dict(feedback="choice") if arena == "choice" else {}
+        learner = {k: v for k, v in learner.items() if arena != "choice" or k != "sigma"}
+    else:
+        stream |= dict(context="free")
+    if arena == "exact":
+        follower = dict(kind="evader", exact=True)
+    if arena == "patient":
+        follower |= dict(price=draw(st.sampled_from([-1.0, 0.5, 1.0])), turn=0.5, haste=draw(extreme))
+    kinds = own.HONEST if arena != "exact" else ("llf_fixed", "llf_paced", "always")
+    numbers = {
+        name: draw(extreme)
+        for name in draw(st.lists(st.sampled_from(["threshold", "c", "p", "kappa", "eta"]), unique=True))
+    }
+    gate = dict(kind=draw(st.sampled_from(kinds))) | numbers
+    return dict(T=8, B=5, stream=stream, follower=follower, learner=learner, gate=gate, record=dict(mode="every"))
+
+
+MAY_BE_INFINITE = {"threshold", "threshold_rise_max", "accuracy"}  # by design: no threshold, no held-out rows
+
+
+@settings(max_examples=300)
+@given(extreme_runs())
+def test_property_numbers_of_any_size_end_in_numbers_or_in_a_clear_error(fields):
+    """A run is refused at the door, ends in an EngineError, or has a finite regret, information and radius."""
+    with warnings.catch_warnings():
+        warnings.simplefilter("ignore")
+        try:
+            spec = RunSpec(**fields)
+            (rows,) = engine.play(spec, compiled=False).rows
+        except (ValidationError, engine.EngineError):
+            return
+    for name in set(log.COLUMNS) - MAY_BE_INFINITE:
+        assert np.isfinite(rows[:, log.COLUMNS.index(name)]).all(), name
+
+
+@pytest.mark.filterwarnings("ignore::RuntimeWarning")
+@pytest.mark.parametrize(
+    "error", [ZeroDivisionError("division"), np.linalg.LinAlgError("singular"), ValueError("root")]
+)
+def test_a_run_whose_arithmetic_breaks_down_is_named(monkeypatch, error):
+    def broken(*given):
+        raise error
+
+    monkeypatch.setattr(engine.game, "game", lambda *parts: broken)
+    spec = RunSpec(T=5, learner=LearnerSpec(lam=1e300))
+    with pytest.raises(engine.EngineError, match=rf"broke down \({error}\); lam = 1e\+300, .* nearer to 1") as said:
+        engine.play(spec, compiled=False)
+    assert f"replication 0 of {spec.key()}" in str(said.value)
 
 
 @given(st.integers(1, 10**6), st.integers(1, 1000))

@@ -6,7 +6,7 @@ Exit codes of preflight: 0 fit for a full run, 1 unfit (an honesty check failed)
 import os
 from collections.abc import Callable
 from pathlib import Path
-from typing import Annotated
+from typing import Annotated, Any
 
 import typer
 
@@ -15,6 +15,16 @@ from sim.sources import PluginError
 CORES = len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count() or 1
 KINDS = ("gate", "follower", "learner")
 Register = Callable[[str | None], Callable[[Callable[..., int]], Callable[..., None]]]
+
+
+def folder_of(text: object) -> Path:
+    """The folder that an option names; a usage error for an empty text, which would mean the current folder."""
+    if not str(text).strip():
+        raise typer.BadParameter(f"{text!r} is no folder; give its name, or '.' for this one")
+    return Path(str(text))
+
+
+FOLDER: dict[str, Any] = dict(parser=folder_of, metavar="PATH")
 
 
 def new(
@@ -52,7 +62,7 @@ def preflight(
     features: Annotated[
         str, typer.Option("--features", help="Your recorded features: .parquet with a label column, or .npz.")
     ] = "",
-    out: Annotated[Path | None, typer.Option("--out", help="Output folder (default preflight/NAME).")] = None,
+    out: Annotated[Path | None, typer.Option("--out", help="Output folder (default preflight/NAME).", **FOLDER)] = None,
     quick: Annotated[
         bool, typer.Option("--quick", help="A small battery: honesty in seconds, wide intervals.")
     ] = False,
