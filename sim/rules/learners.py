@@ -168,7 +168,7 @@ def update(s, z, y, refresh, wrong, Pz):
     """Learn one label: features z (d,), targets y (K,).  Returns the new state.
 
     refresh  after every so many labels P and Theta are recomputed from V
-    wrong    True shrinks P by half of what it should: the ledger's control B14c, built to fail
+    wrong    True shrinks P by half of what it should: the planted fault of the ledger's claim B2
     Modifies the arrays of ``s`` and the buffer ``Pz`` (d,).
     """
     return absorb(s, z, y, refresh, wrong, Pz, square_width(s.P, z, Pz))
