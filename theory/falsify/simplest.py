@@ -102,8 +102,7 @@ def simplest(
         from hypothesis.errors import NoSuchExample
     except ImportError as error:
         raise ImportError("simplest needs hypothesis: pip install hypothesis, or use search.shrink") from error
-    own = target.ratio(play(spec))
-    if own == -np.inf:
+    if (own := target.ratio(play(spec))) == -np.inf:
         raise ValueError(f"{target.claim} says nothing about this spec; shrink what search found")
     floor = 0.95 * own if keep is None else keep
     seen: dict[str, float] = {}
@@ -129,10 +128,10 @@ def simplest(
         name: [*(v for v in simpler if v != kept), *[kept] * COPIES] for name, (simpler, kept) in fields(spec).items()
     }
     strategy = strategies.fixed_dictionaries({name: strategies.sampled_from(values) for name, values in lists.items()})
-    phases = (Phase.generate, Phase.shrink)  # explaining a found example takes longer than finding it
     rules = settings(
-        database=None, deadline=None, max_examples=limit, phases=phases, suppress_health_check=list(HealthCheck)
-    )
+        database=None, deadline=None, max_examples=limit, suppress_health_check=list(HealthCheck),
+        phases=(Phase.generate, Phase.shrink),  # explaining a found example takes longer than finding it
+    )  # fmt: skip
     try:
         drawn = find(strategy, keeps, settings=rules, random=Random(0))
         best = assembled(spec, drawn, target.full) or spec
