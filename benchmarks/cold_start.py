@@ -43,11 +43,12 @@ EDITS = """
 from pathlib import Path
 from sim import version
 clean, same = version.digest(), []
-for file in sorted(Path(version.__file__).parent.rglob("*.py")):
+root = Path(version.__file__).parent
+for file in sorted(root.rglob("*.py")):
     text = file.read_text()
     file.write_text(text + "# edited\\n")
     if version.digest() == clean:
-        same.append(file.name)
+        same.append(file.relative_to(root).as_posix())
     file.write_text(text)
 print(clean == version.digest(), *same)
 """
@@ -114,7 +115,7 @@ def unnoticed() -> tuple[list[str], bool]:
         if restored != "True":
             raise RuntimeError("the digest of the copy did not come back after the edits were undone")
         before = ask(FOLDER)
-        with (copy / "gates.py").open("a") as file:
+        with (copy / "rules" / "gates.py").open("a") as file:
             file.write("# edited\n")
         return same, before != ask(FOLDER)
 
@@ -123,7 +124,8 @@ def targets(rows: list[dict[str, str]], same: list[str], moved: bool) -> list[ha
     """The goals beside the measurements; help is also to import nothing heavy."""
     from sim import kernels
 
-    compiled = {f"{rule.__module__.split('.')[-1]}.py" for rule in kernels.KNOWN} | {"kernels.py", "codes.py"}
+    compiled = {f"{'/'.join(rule.__module__.split('.')[1:])}.py" for rule in kernels.KNOWN}
+    compiled |= {"kernels.py", "rules/codes.py"}
     by = {r["what"].split(",")[-1].strip(): r for r in rows}
     shown, warm = by["paper_repro --help"], by["warm compile cache"]
     return [

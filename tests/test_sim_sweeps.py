@@ -52,7 +52,9 @@ def test_names():
 @pytest.mark.parametrize("tier", tiers.TIERS.values(), ids=lambda t: t.name)
 def test_a_tier_counts_the_replications_of_every_sweep(tier):
     names = [name for name, _ in tier.replications]
-    assert sorted(names) == sorted(set(sweeps.SWEEPS) - {"trace", "theorem2", "theorem3", "noise", "choice"} | {"theorem"})
+    assert sorted(names) == sorted(
+        set(sweeps.SWEEPS) - {"trace", "theorem2", "theorem3", "noise", "choice"} | {"theorem"}
+    )
     assert all(tier.reps(name) >= 1 for name in names)
 
 

@@ -47,8 +47,13 @@ def test_exponent_in_T(power, ball, others):
     assert found.bound == (0.6 if power > 0.5 else 0.4) or power == 0.5
     assert "ball, d=4 " in found.detail and "iid" not in found.detail
     table = pd.concat([horizon(power, follower="iid"), horizon(0.9), horizon(0.9, follower="iid", feedback="full")])
-    found = rate.exponent_T_others({"horizon": table}, LEVEL)
-    assert (found.outcome, found.bound, found.n) == (others, 0.6, 6) and found.measured == pytest.approx(power)
+    steady = horizon(0.3, dims=(8,), follower="patient")
+    plans = pd.concat([steady[steady["t"] == t].assign(T=t) for t in (64, 256, 2048)])
+    found = rate.exponent_T_others({"horizon": table, "planned": plans}, LEVEL)
+    assert (found.outcome, found.bound, found.n) == (others, 0.6, 6)
+    assert found.measured == pytest.approx(max(power, 0.3))
+    hasty = plans.assign(regret=plans["t"] ** 0.7)
+    assert rate.exponent_T_others({"horizon": table, "planned": hasty}, LEVEL).outcome == FAIL
 
 
 @pytest.mark.parametrize(("power", "outcome"), [(0.5, PASS), (0.2, PASS), (0.59, PASS), (0.61, FAIL)])

@@ -408,7 +408,7 @@ def test_every_row_of_the_ledger_has_a_planted_fault_and_says_what_it_is():
 
 def test_the_ledger_goes_by_letter_number_and_reading():
     ids = [c.id for c in claims.LEDGER]
-    assert ids[:5] == ["B1a", "B1b", "B1c", "B2", "B3a"] and ids[-1] == "M4"
+    assert ids[:6] == ["B1a", "B1b", "B1c", "B1d", "B2", "B3a"] and ids[-1] == "M4"
     first = [next(i for i, name in enumerate(ids) if name.startswith(letter)) for letter in "BTLODSM"]
     assert first == sorted(first)
     assert ids.index("S9d") + 1 == ids.index("S10") and ids.index("B9b") + 1 == ids.index("B10")

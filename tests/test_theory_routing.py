@@ -159,9 +159,9 @@ def test_random_coefficients_span_four_decades():
 
 def test_judges_pass_on_every_seed_set(table):
     for name, judge in (("L1", judges.any_latencies), ("L2", judges.linear_latencies)):
-        claim = ledger.Claim(name, "origin", "", "classical", "upper", ("routing",), "", judge, "")
+        claim = ledger.Claim(name, "origin", "", "classical", "upper", ("routing",), "", judge, judges.worse(judge))
         row = ledger.judge(claim, {"routing": table}, 0.01)
-        assert (row["verdict"], row["agreement"]) == (ledger.PASS, "PASS PASS PASS")
+        assert (row["verdict"], row["sound"], len(row["by_set"].split())) == (ledger.PASS, True, 3)
         assert "at 0.01" in row["detail"]
         assert judge({"routing": table.iloc[:0]}, 0.01).outcome == ledger.INCONCLUSIVE
 

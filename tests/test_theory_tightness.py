@@ -91,8 +91,8 @@ def test_the_largest_ratio_is_the_targets(out, played):
 
 def test_a_sample_is_a_run(out, played):
     rows = out[(out["claim"] == "B3b") & (out["source"] == "runs")]
-    assert set(rows["n"]) == {5} and set(rows["unit"]) == {"runs"}
-    useful = target_of("B3b").rows(played["horizon"])
+    assert set(rows["n"]) == {8} and set(rows["unit"]) == {"runs"}
+    useful = pd.concat([target_of("B3b").rows(played[name]) for name in ("horizon", "quiet")])
     assert rows["useful"].iloc[0] == pytest.approx((useful["bound"] < useful["trivial"]).mean())
     assert 0.0 < rows["useful"].iloc[0] < 1.0
 

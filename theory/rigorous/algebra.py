@@ -15,7 +15,7 @@ from typing import Any, NamedTuple
 
 from theory.studies.nonmyopic import energy_step
 
-SECONDS = 30  # that z3 may think about one statement
+STEPS = 50_000_000  # of z3's own count, so that the answer does not depend on the machine; 700,000 are needed
 
 
 class Statement(NamedTuple):
@@ -25,18 +25,18 @@ class Statement(NamedTuple):
     conclusions: tuple[Any, ...]
 
 
-def counterexample(builder: Callable[..., Statement], seconds: float = SECONDS) -> dict[str, str] | None:
+def counterexample(builder: Callable[..., Statement], steps: int = STEPS) -> dict[str, str] | None:
     """Arguments of ``builder`` that satisfy the premises and break a conclusion, by name; None if there are none.
 
     Raises ImportError without z3, ValueError for premises that contradict each other, RuntimeError where z3 finds
-    neither a proof nor an example in time.
+    neither a proof nor an example within ``steps``.
     """
     import z3
 
     arguments = {name: z3.Real(name) for name in inspect.signature(builder).parameters}
     statement = builder(**arguments)
     solver = z3.Solver()
-    solver.set("timeout", int(1000 * seconds))
+    solver.set("rlimit", steps)
     solver.add(*statement.premises)
     if solver.check() != z3.sat:
         raise ValueError(f"{builder.__name__}: no numbers satisfy the premises, so it says nothing; weaken them")
@@ -45,7 +45,7 @@ def counterexample(builder: Callable[..., Statement], seconds: float = SECONDS) 
     if answer == z3.unsat:
         return None
     if answer == z3.unknown:
-        raise RuntimeError(f"{builder.__name__}: z3 decides nothing in {seconds:g} s ({solver.reason_unknown()})")
+        raise RuntimeError(f"{builder.__name__}: z3 decides nothing in {steps} steps ({solver.reason_unknown()})")
     model = solver.model()
     return {name: str(model.eval(value, model_completion=True)) for name, value in arguments.items()}
 
