@@ -13,7 +13,7 @@ from paper_repro.preflight import command as preflight_command
 
 app = typer.Typer(add_completion=False, no_args_is_help=True, help=__doc__, pretty_exceptions_enable=False)
 
-TierOption = Annotated[str, typer.Option("--tier", help="smoke (a minute), standard (minutes) or paper (hours).")]
+TierOption = Annotated[str, typer.Option("--tier", help="smoke (three minutes), standard (twelve) or paper (hours).")]
 Only = Annotated[list[str] | None, typer.Option("--only", help="Claim, sweep or figure id; may be repeated.")]
 
 

@@ -1,4 +1,4 @@
-"""The sizes of the tiers: smoke (a minute), standard (minutes), paper (hours)."""
+"""The sizes of the tiers: smoke (three minutes), standard (twelve), paper (hours)."""
 
 from dataclasses import dataclass
 
