@@ -22,6 +22,7 @@ from sim import game, version
 from sim.rules import (
     bait,
     choice,
+    cholesky,
     codes,
     draws,
     evasion,
@@ -54,7 +55,8 @@ _NUMBERS = {
     rounds: "surprise surprise_of_class best payoffs_of lay_out noise winner compare meet meet_class",
 }
 _MODULES = (
-    codes, draws, streams, choice, learners, leader, insurance, gates, followers, evasion, bait, planners, rounds, log,
+    codes, draws, streams, cholesky, choice, learners, leader, insurance, gates, followers, evasion, bait, planners,
+    rounds, log,
 )  # fmt: skip
 _ARRAYS = {
     draws: "mix bits uniform bell gaussian standard",

@@ -13,7 +13,7 @@ from hypothesis import strategies as st
 
 from sim import engine
 from sim.live.gate import LiveGate
-from sim.rules import choice, draws, gates, leader, learners, log, rounds
+from sim.rules import choice, cholesky, draws, gates, leader, learners, log, rounds
 from sim.setup import build
 from sim.spec import FollowerSpec, GateSpec, LearnerSpec, RecordSpec, RunSpec, StreamSpec
 from sim.trace import trace
@@ -70,14 +70,14 @@ def test_property_the_projection_is_exact(rng, d, n, size, stretch, scale):
 
 def test_a_far_point_needs_few_steps():
     """The iteration ends by its criterion, not by its limit, where kappa is smallest."""
-    steps, real = [], choice.factor
+    steps, real = [], cholesky.factor
     V, u = np.diag([1.0, 1e6, 3.0]), np.array([1e5, -20.0, 1.0])
     theta, b = u[:, None].copy(), (V @ u)[:, None]
-    choice.factor = lambda *a: steps.append(1) or real(*a)
+    cholesky.factor = lambda *a: steps.append(1) or real(*a)
     try:
         choice.confine(V, b, theta, 1.0)
     finally:
-        choice.factor = real
+        cholesky.factor = real
     assert 2 <= len(steps) <= 15
     assert np.linalg.norm(theta) == pytest.approx(1.0, rel=1e-13)
 

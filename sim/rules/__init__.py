@@ -8,5 +8,6 @@ leader     which response is picked, which pair compared, how large the regret c
 gates      which label is bought;  insurance: a coin beside a gate
 followers  which alternatives are shown;  evasion: those that keep a gate from buying;
            bait: those that spread labels first;  planners: those that look beyond the round
+cholesky   factor and triangular systems, for planners and choices
 rounds     the parts of a round;  log: what a run remembers
 """

@@ -43,6 +43,8 @@ import math
 
 import numpy as np
 
+from sim.rules import cholesky
+
 STEP = 2.0 / 3.0  # h: any number above 1/2 is valid, a larger one pays in psi and a smaller one in log(1/delta)
 SIGMA = 2.0  # a choice tells no more about a reward than a Gaussian label of this scale
 MOST = 10.0  # the largest S L: there one choice in 20,000 goes against the better response
@@ -93,13 +95,16 @@ def confine(V, b, theta, S):
         return
     C, v, q, nu = np.zeros((d, d)), np.zeros(d), np.zeros(d), 0.0
     for _ in range(100):  # about five are needed
-        factor(V, nu, C)
-        solve_lower(C, b[:, 0], q)
-        solve_upper(C, q, v)
+        for i in range(d):
+            for j in range(i):
+                C[i, j] = V[i, j]
+            C[i, i] = V[i, i] + nu
+        cholesky.factor(C)
+        cholesky.solve(C, b[:, 0], v)
         norm = length(v)
         if norm <= S * (1.0 + SHARP):
             break
-        solve_lower(C, v, q)
+        cholesky.solve_lower(C, v, q)
         nu += (norm - S) / S * (norm / length(q)) ** 2
     for i in range(d):
         theta[i, 0] = v[i]
@@ -115,33 +120,3 @@ def length(v):
     for i in range(v.shape[0]):
         total += v[i] * v[i]
     return math.sqrt(total)
-
-
-def factor(V, nu, C):
-    """Cholesky: the lower triangle of C (d, d), in place, with C C^T = V + nu I."""
-    for i in range(V.shape[0]):
-        for j in range(i + 1):
-            total = V[i, j] + nu if i == j else V[i, j]
-            for k in range(j):
-                total -= C[i, k] * C[j, k]
-            C[i, j] = math.sqrt(total) if i == j else total / C[j, j]
-
-
-def solve_lower(C, b, out):
-    """out (d,) in place with C out = b, for a lower triangle C (d, d)."""
-    for i in range(b.shape[0]):
-        total = b[i]
-        for k in range(i):
-            total -= C[i, k] * out[k]
-        out[i] = total / C[i, i]
-
-
-def solve_upper(C, b, out):
-    """out (d,) in place with C^T out = b, for a lower triangle C (d, d)."""
-    d = b.shape[0]
-    for n in range(d):
-        i = d - 1 - n
-        total = b[i]
-        for k in range(i + 1, d):
-            total -= C[k, i] * out[k]
-        out[i] = total / C[i, i]

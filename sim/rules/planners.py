@@ -39,7 +39,7 @@ import math
 
 import numpy as np
 
-from sim.rules import learners
+from sim.rules import cholesky, learners
 
 
 def replay(t, script, z):
@@ -47,33 +47,6 @@ def replay(t, script, z):
     row = t % script.shape[0]
     for i in range(z.shape[0]):
         z[i] = script[row, i]
-
-
-def factor(A):
-    """Overwrite the lower triangle of a positive definite A (d, d) with its Cholesky factor."""
-    d = A.shape[0]
-    for j in range(d):
-        for i in range(j, d):
-            total = A[i, j]
-            for k in range(j):
-                total -= A[i, k] * A[j, k]
-            A[i, j] = math.sqrt(total) if i == j else total / A[j, j]
-
-
-def solve(C, b, x):
-    """x = A^-1 b from the lower Cholesky factor C of A (d, d), see ``factor``; ``x`` (d,) in place."""
-    d = b.shape[0]
-    for i in range(d):
-        total = b[i]
-        for k in range(i):
-            total -= C[i, k] * x[k]
-        x[i] = total / C[i, i]
-    for j in range(d):
-        i = d - 1 - j
-        total = x[i]
-        for k in range(i + 1, d):
-            total -= C[k, i] * x[k]
-        x[i] = total / C[i, i]
 
 
 def normalise(v, least):
@@ -99,12 +72,12 @@ def priced(g, s, aim, z):
         for j in range(d):
             C[i, j] = price * d / trace * A[i, j]
         C[i, i] += 1.0 - price
-    factor(C)
-    solve(C, aim, z)
+    cholesky.factor(C)
+    cholesky.solve(C, aim, z)
     size = math.sqrt(learners.dot(z, z))
     cross = learners.dot(theta, z)
     if cross > 0.0:
-        solve(C, theta, y)
+        cholesky.solve(C, theta, y)
         for _ in range(2):  # the second projection removes what cancellation left of the first
             rest = learners.dot(theta, z) / learners.dot(theta, y)
             for i in range(d):
