@@ -74,10 +74,9 @@ def decide(plan: Plan, results: Results, place: backend.Where) -> tuple[Results,
     that it has seen.
     """
     rows: dict[str, pd.DataFrame] = {}
-    undecided = plan.claims
+    undecided, shipped = plan.claims, catalogue.shipped()
     for look in range(plan.tier.looks):
-        given = results.tables | catalogue.shipped()
-        judged = claims.verify(given, undecided, look)
+        judged = claims.verify(results.tables | shipped, undecided, look)
         rows |= {str(row["id"].iloc[0]): row for _, row in judged.groupby("id")}
         undecided = tuple(judged.loc[judged["verdict"] == INCONCLUSIVE, "id"])
         wanted = {name for claim in claims.LEDGER if claim.id in undecided for name in claim.tables}

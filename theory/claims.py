@@ -13,8 +13,8 @@ import pandas as pd
 from theory import judges
 from theory.ledger import FAMILY_ERROR, INTERVAL_KINDS, Claim, Tables, judge
 
-LETTERS = "BTLODSM"  # game, its theorems in expectation, routing, oracles, determinism, preference game, language
-# models; others follow by alphabet
+# Game, its theorems in expectation, routing, oracles, commitment, preference game, language models; others follow.
+LETTERS = "BTLODSM"
 
 
 def place(claim: Claim) -> tuple:

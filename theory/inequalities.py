@@ -7,14 +7,16 @@ Their index is the table's, repeated where a claim says several things about a r
     B2  lemma0      B3a  latency, latency_excess      B3b  theorem1, path
     B7  theorem2    B8   theorem3                     B9a  stated_form
 
+``theorem6`` to ``theorem8_full`` give the bounds in expectation of a table's rows, which judges and figures share.
+
 The judges (``judges.path``, ``judges.rate``) ask whether every row holds, the search
 (``falsify.space``) for the run whose ratio measured/bound is largest, ``falsify.tightness`` how the
 ratios are spread.
 """
 
-import numpy as np
 import pandas as pd
 
+from sim.fields import coins_of
 from sim.rules import gates
 from theory import bounds, expected
 from theory.ledger import ROUNDING, compared
@@ -56,8 +58,30 @@ def energy(rows: pd.DataFrame) -> pd.Series:
 def coin_labels(rows: pd.DataFrame) -> pd.Series:
     """Labels that a coin spends: all of ``random``, the second purse of llf_split, the share of ``coin_share``."""
     split = rows["B"] - rows["B"] // 2
-    share = np.floor(rows["coin_share"] * rows["B"] + 1e-9)
+    pairs = zip(rows["B"], rows["coin_share"], strict=True)
+    share = pd.Series([coins_of(B, part) for B, part in pairs], rows.index, dtype=float)
     return rows["B"].where(rows["gate"] == "random", split.where(rows["gate"] == "llf_split_random", share))
+
+
+def theorem6(rows: pd.DataFrame) -> pd.Series:
+    """T6a's bound of each row on its bought rounds [reward], pair feedback."""
+    return expected.theorem6(rows["B"], rows["d"], energy(rows), rows["lam"], rows["L"])
+
+
+def theorem6_full(rows: pd.DataFrame) -> pd.Series:
+    """T6b's bound of each row [reward], full feedback."""
+    return expected.theorem6_full(rows["B"], energy(rows), rows["lam"], rows["L"])
+
+
+def theorem8(rows: pd.DataFrame) -> pd.Series:
+    """T8a's bound of each row [reward], for the labels of its coin; NaN without one."""
+    labels = coin_labels(rows)
+    return expected.theorem8_random(rows["T"], labels.where(labels > 0), energy(rows), rows["S"], rows["L"])
+
+
+def theorem8_full(rows: pd.DataFrame) -> pd.Series:
+    """T8b's bound of each row [reward], full feedback."""
+    return expected.theorem8_full(rows["T"], rows["B"], energy(rows), rows["S"], rows["L"], rows["lam"])
 
 
 def lemma0(table: pd.DataFrame) -> pd.DataFrame:

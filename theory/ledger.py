@@ -33,6 +33,7 @@ ROUNDING = 1e-9  # what sums of rounding errors may add to an inequality
 INTERVAL_KINDS = ("coverage", "exponent", "ordering")
 
 W26, C25 = "stated by [W26]", "stated by [C25]"
+READ = "reading chosen here"  # the paper's words leave it open; follows its name
 DERIVED, CLASSICAL, CONJECTURED = "derived here", "classical", "conjectured here"
 NO_RADIUS = "no radius constant enters"
 THEORY_RADIUS = "theory radius (AYPS 2011, thm 2), delta = 0.05"

@@ -4,7 +4,7 @@ import pandas as pd
 
 from sim.table import final
 from theory import bounds, expected
-from theory.inequalities import coin_labels, energy, information, radius_at
+from theory.inequalities import information, radius_at, theorem6, theorem8
 
 GRID = ["T", "d", "B", "beta", "sigma", "lam", "S", "L", "delta"]
 
@@ -51,23 +51,20 @@ def bait(table: pd.DataFrame) -> pd.DataFrame:
     rows = rows[rows["gate"] == "random"].drop_duplicates("d").sort_values("d").reset_index(drop=True)
     constants = rows[["T", "B", "d", "sigma", "S"]].to_numpy(float)
     closed = [expected.theorem9(int(T), int(B), int(d), sigma, S) for T, B, d, sigma, S in constants]
-    guarantee = expected.theorem8_random(rows["T"], rows["B"], energy(rows), rows["S"], rows["L"])
     trivial = bounds.trivial(rows["S"], rows["L"], rows["T"])
-    return pd.DataFrame({"d": rows["d"], "closed": closed, "guarantee": guarantee, "trivial": trivial})
+    return pd.DataFrame({"d": rows["d"], "closed": closed, "guarantee": theorem8(rows), "trivial": trivial})
 
 
 def guaranteed(table: pd.DataFrame) -> pd.DataFrame:
     """Theorem 8 for each gate, dimension and follower of a sweep: gate, follower, d, guarantee [reward], NaN
     without a coin."""
     rows = final(table).drop_duplicates(["gate", "follower", "d"]).reset_index(drop=True)
-    labels = coin_labels(rows)
-    bound = expected.theorem8_random(rows["T"], labels.where(labels > 0), energy(rows), rows["S"], rows["L"])
-    return rows[["gate", "follower", "d"]].assign(guarantee=bound)
+    return rows[["gate", "follower", "d"]].assign(guarantee=theorem8(rows))
 
 
 def queried(table: pd.DataFrame) -> pd.DataFrame:
     """Theorem 6 on both clocks: gate, follower, d, queried, all: mean regret over the bound on bought rounds."""
     rows = final(table)
-    bound = expected.theorem6(rows["B"], rows["d"], energy(rows), rows["lam"], rows["L"])
+    bound = theorem6(rows)
     rows = rows.assign(queried=rows["regret_queried"] / bound, all=rows["regret"] / bound)
     return rows.groupby(["gate", "follower", "d"])[["queried", "all"]].mean().reset_index()

@@ -5,7 +5,7 @@ from typing import Any
 
 import pandas as pd
 
-from theory.ledger import Finding, Judge, Tables
+from theory.ledger import Control, Finding, Judge, Tables
 
 
 def tightened(rows: pd.DataFrame, share: float = 0.95) -> pd.DataFrame:
@@ -27,6 +27,11 @@ def edited(judge: Judge, table: str, **columns: Any) -> Judge:
         return judge({**tables, table: given.assign(**changed)}, level)
 
     return wrong
+
+
+def shifted(judge: Judge, table: str, column: str, by: float, text: str = "") -> Control:
+    """A planted fault: a column of a table off by a number, such as a closed form that is off by 1e-5."""
+    return Control(text or f"{column} off by {by:g}", edited(judge, table, **{column: lambda t: t[column] + by}))
 
 
 def remade(judge: Judge, table: str, change: Callable[[pd.DataFrame], pd.DataFrame]) -> Judge:

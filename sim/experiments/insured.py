@@ -9,7 +9,7 @@ from sim.tiers import Tier
 COIN = GateSpec(kind="random")
 HALVES = tuple(GateSpec(kind=kind, coin_share=0.5) for kind in ("llf_fixed", "llf_paced", "llf_self_paced"))
 INSURED = (COIN, GateSpec(kind="llf_split", purse="random"), *HALVES)
-BAITED = (GateSpec(kind="llf_fixed"), GateSpec(kind="llf_paced"), *INSURED)
+PLAYED = (GateSpec(kind="llf_fixed"), GateSpec(kind="llf_paced"), *INSURED)
 SHARES = (0.0, 0.1, 0.25, 0.5, 0.75)
 BETA = 0.1
 # ``theory.studies.nonmyopic.search(play, 8, beta=0.1)``: of the planners the one that ``random`` fares worst against
@@ -28,7 +28,7 @@ def bait(tier: Tier) -> tuple[RunSpec, ...]:
                 record=FINAL, seed=seed, replications=tier.reps("bait"),
             )
             for d in dims
-            for follower, gate in product([*kinds, HOSTILE], BAITED)
+            for follower, gate in product([*kinds, HOSTILE], PLAYED)
         ],
     )  # fmt: skip
 

@@ -3,7 +3,7 @@
 from collections.abc import Callable
 
 from theory.ledger import CLASSICAL, DERIVED, Claim, Control, Finding, Tables, compared, within
-from theory.planted import edited
+from theory.planted import shifted
 
 TOLERANCE = 1e-6  # largest relative error |closed - certified| / (1 + |certified|)
 
@@ -21,8 +21,7 @@ def agrees(name: str) -> Callable[[Tables, float], Finding]:
 
 def off(name: str) -> tuple[Control]:
     """The planted fault: a closed form that is off by 1e-5."""
-    wrong = edited(agrees(name), "certificates", error=lambda t: t["error"] + 1e-5)
-    return (Control("closed form off by 1e-5", wrong),)
+    return (shifted(agrees(name), "certificates", "error", 1e-5, "closed form off by 1e-5"),)
 
 
 CLAIMS = (

@@ -1,12 +1,9 @@
 """Value of commitment in one round against the evader: D1-D3, on certified programs (``studies.determinism``)."""
 
-from collections.abc import Callable
 from functools import partial
 
-import pandas as pd
-
-from theory.ledger import CONJECTURED, DERIVED, Claim, Control, Finding, Tables, compared, within
-from theory.planted import edited
+from theory.ledger import CONJECTURED, DERIVED, Claim, Finding, Tables, compared, within
+from theory.planted import shifted
 
 TOLERANCE = 1e-6  # in units of the largest damage
 GENEROUS, WORTHWHILE = 0.1, 0.05  # the follower's share of a label's worth; a price that one would notice
@@ -32,19 +29,13 @@ def worth_mixing(tables: Tables, level: float) -> Finding:
     return within(compared(-rows["price"], -WORTHWHILE), "minus the price of determinism [largest damage]")
 
 
-def shifted(judge: Callable[[Tables, float], Finding], column: str, by: float) -> tuple[Control]:
-    """The planted fault: a value of the program off by a number."""
-    change: dict[str, Callable[[pd.DataFrame], pd.Series]] = {column: lambda t: t[column] + by}
-    return (Control(f"{column} off by {by:g}", edited(judge, "determinism", **change)),)
-
-
 _claim = partial(Claim, needs=("determinism",), figure="f19_determinism", kind="certificate")
 
 CLAIMS = (
     _claim("D1", "commitment", "The best mixture of gates is a threshold and one coin below it, value to 1e-6", DERIVED,
-           judge=split_is_optimal, controls=shifted(split_is_optimal, "form_gap", 1e-5)),
+           judge=split_is_optimal, controls=(shifted(split_is_optimal, "determinism", "form_gap", 1e-5),)),
     _claim("D2", "commitment", "Where both sides weigh a label alike, a deterministic threshold is optimal, to 1e-6",
-           DERIVED, judge=zero_sum, controls=shifted(zero_sum, "price", 1e-5)),
+           DERIVED, judge=zero_sum, controls=(shifted(zero_sum, "determinism", "price", 1e-5),)),
     _claim("D3", "commitment", "Where a label costs the follower a tenth, determinism costs 5 % of the largest damage",
-           CONJECTURED, judge=worth_mixing, controls=shifted(worth_mixing, "price", -5.0)),
+           CONJECTURED, judge=worth_mixing, controls=(shifted(worth_mixing, "determinism", "price", -5.0),)),
 )  # fmt: skip

@@ -10,11 +10,12 @@ import pandas as pd
 
 from sim.table import final
 from theory import expected, stats
-from theory.inequalities import coin_labels, energy, honest
+from theory.inequalities import coin_labels, energy, honest, theorem6, theorem6_full, theorem8, theorem8_full
 from theory.judges.labels import times
 from theory.judges.rate import dimension_slope, full
 from theory.ledger import (
     DERIVED,
+    READ,
     W26,
     Claim,
     Comparison,
@@ -34,21 +35,6 @@ CELL = ["gate", "follower", "feedback", "d", "beta", "T"]
 THRESHOLDS = ("llf_fixed", "llf_paced")
 TWO_SIDED = margin(0.1, "phase 1 of bait may cost up to S in each of its d n rounds, which the closed form leaves out")
 F25, F26, F27 = "f25_bait", "f26_insurance", "f27_queried"
-
-
-def bound6_full(rows: pd.DataFrame) -> pd.Series:
-    """T6b's bound of each row [reward]."""
-    return expected.theorem6_full(rows["B"], energy(rows), rows["lam"], rows["L"])
-
-
-def bound8(rows: pd.DataFrame) -> pd.Series:
-    """T8a's bound of each row [reward], for the labels of its coin."""
-    return expected.theorem8_random(rows["T"], coin_labels(rows), energy(rows), rows["S"], rows["L"])
-
-
-def bound8_full(rows: pd.DataFrame) -> pd.Series:
-    """T8b's bound of each row [reward]."""
-    return expected.theorem8_full(rows["T"], rows["B"], energy(rows), rows["S"], rows["L"], rows["lam"])
 
 
 def tosses(rows: pd.DataFrame) -> pd.DataFrame:
@@ -73,8 +59,7 @@ def finals(tables: Tables, *names: str) -> pd.DataFrame:
 
 def queried_of(rows: pd.DataFrame, level: float, clock: str = "regret_queried") -> Finding:
     """T6 in every cell; another clock is its planted fault."""
-    bound = expected.theorem6(rows["B"], rows["d"], energy(rows), rows["lam"], rows["L"])
-    return all_of(ratios(rows, clock, bound), 1.0, "below", level)
+    return all_of(ratios(rows, clock, theorem6(rows)), 1.0, "below", level)
 
 
 def queried(tables: Tables, level: float) -> Finding:
@@ -91,7 +76,7 @@ def unqueried(tables: Tables, level: float) -> Finding:
 def queried_full(tables: Tables, level: float) -> Finding:
     """T6b: the same with full feedback."""
     rows = full(final(tables["full"]))
-    return all_of(ratios(rows, "regret_queried", bound6_full(rows)), 1.0, "below", level)
+    return all_of(ratios(rows, "regret_queried", theorem6_full(rows)), 1.0, "below", level)
 
 
 def thresholds(tables: Tables, level: float) -> Finding:
@@ -105,14 +90,14 @@ def thresholds(tables: Tables, level: float) -> Finding:
 def coin(tables: Tables, level: float) -> Finding:
     """T8a: what a coin guarantees, whatever the rest of the gate does and whoever follows."""
     rows = tosses(finals(tables, "followers", "bait", "insurance"))
-    return all_of(ratios(rows, "regret", bound8(rows)), 1.0, "below", level)
+    return all_of(ratios(rows, "regret", theorem8(rows)), 1.0, "below", level)
 
 
 def coin_full(tables: Tables, level: float) -> Finding:
     """T8b: the same with full feedback and three alternatives, for ``random``."""
     rows = full(final(tables["full"]))
     rows = rows[rows["gate"] == "random"]
-    return all_of(ratios(rows, "regret", bound8_full(rows)), 1.0, "below", level)
+    return all_of(ratios(rows, "regret", theorem8_full(rows)), 1.0, "below", level)
 
 
 def baited(tables: Tables, gate: str, table: str = "bait") -> pd.DataFrame:
@@ -177,20 +162,20 @@ STEEP, FLAT = slope_in_d("llf_fixed", 0.8, 1.2), slope_in_d("random", -np.inf, 0
 
 CLAIMS = (
     Claim("T6a", "theorem 6", "Bought rounds: mean sum of rho <= sqrt((B + 2 D_B) K), every gate and follower",
-          f"{W26}, as its first term, constants derived here", "ordering", ("followers", "bait", "hard"), F27, queried,
+          f"{W26}, {READ}, constants derived here", "ordering", ("followers", "bait", "hard"), F27, queried,
           (Control("all rounds counted, llf_fixed under bait", unqueried),)),
     Claim("T6b", "theorem 6", "Full feedback: mean sum of rho over bought rounds <= sqrt((2 + 4 L^2/lam) B K)", DERIVED,
           "ordering", ("full",), F27, queried_full,
-          (beyond(queried_full, "full", "regret_queried", bound6_full),)),
+          (beyond(queried_full, "full", "regret_queried", theorem6_full),)),
     Claim("T7", "theorem 7", "llf_fixed, llf_paced: mean R_T <= sqrt((B+2D_B)K) + T sqrt(e^(D_B/B)-1) sqrt(K)",
-          f"{W26}, c = c_beta derived here", "ordering", ("followers", "bait"), F25, thresholds,
+          f"{W26}, {READ}, constants derived here", "ordering", ("followers", "bait"), F25, thresholds,
           (planted(thresholds, "regret times 10", "bait", "regret", 10.0, THRESHOLDS),)),
     Claim("T8a", "theorem 8", "A coin with b labels: mean R_T <= 2 sqrt(T(T+1)K/(b+1)) + SL(T-b)/(b+1), any follower",
           DERIVED, "ordering", ("followers", "bait", "insurance"), F25, coin,
-          (beyond(coin, "bait", "regret", bound8),)),
+          (beyond(coin, "bait", "regret", theorem8),)),
     Claim("T8b", "theorem 8", "The same with full feedback and three alternatives, constant 2 + 4 L^2/lam", DERIVED,
           "ordering", ("full",), F25, coin_full,
-          (beyond(coin_full, "full", "regret", bound8_full),)),
+          (beyond(coin_full, "full", "regret", theorem8_full),)),
     Claim("T8c", "theorem 8", "Under bait the regret of random grows in d no faster than d^0.6", DERIVED, "exponent",
           ("steep",), F25, FLAT, (everywhere(FLAT, "regret times d", "steep", lambda t: t["regret"] * t["d"]),)),
     Claim("T8d", "theorem 8", "Under bait, largest d: half the budget given to a coin lowers a threshold gate's regret",

@@ -146,7 +146,7 @@ def split_no_worse(gate: str) -> Judge:
 
 
 def times(column: str, factor: float, *gates: str) -> dict[str, Callable[[pd.DataFrame], pd.Series]]:
-    """For ``ledger.edited``: a column of some gates multiplied."""
+    """For ``planted.edited``: a column of some gates multiplied."""
     return {column: lambda t: t[column].where(~t["gate"].isin(gates), factor * t[column])}
 
 

@@ -218,7 +218,7 @@ def crossing(own: pd.DataFrame, goal: float) -> float:
 
 
 def changed(column: str, of: str, change: Callable[[pd.Series], pd.Series], key: str = "gate"):
-    """For ``ledger.edited``: a column changed in the rows where ``key`` is ``of``."""
+    """For ``planted.edited``: a column changed in the rows where ``key`` is ``of``."""
     return {column: lambda t: t[column].where(t[key] != of, change(t[column]))}
 
 

@@ -23,7 +23,7 @@ from theory.ledger import (
     nothing,
     within,
 )  # fmt: skip
-from theory.planted import edited, tightened
+from theory.planted import edited, shifted, tightened
 
 TOLERANCE = 1e-6
 UNRESTRICTED = 1e7  # a window this long counts as the whole margin line
@@ -102,9 +102,8 @@ LEDGER_FIGURE, F12 = "f9_ledger", "f12_preference_regret"
 
 
 def off(*checks: str) -> tuple[Control]:
-    """The planted fault of a certificate: a closed form that is off by 1e-5."""
-    wrong = edited(agrees(*checks), "preference_certificates", error=lambda t: t["error"] + 1e-5)
-    return (Control("closed form off by 1e-5", wrong),)
+    """The planted fault: a closed form that is off by 1e-5."""
+    return (shifted(agrees(*checks), "preference_certificates", "error", 1e-5, "closed form off by 1e-5"),)
 
 
 def below(*checks: str) -> Control:
@@ -135,8 +134,7 @@ CLAIMS = (
           "certificate", CERTIFICATES, LEDGER_FIGURE, agrees("moved"), off("moved")),
     Claim("S2a", "margin line", "On an unrestricted margin line SGPO and DPO have the same maximiser, any eps", DERIVED,
           "certificate", ("preference_line",), LEDGER_FIGURE, same_maximisers,
-          (Control("a policy 1e-5 away", edited(same_maximisers, "preference_line",
-                                                policy_gap=lambda t: t["policy_gap"] + 1e-5)),)),
+          (shifted(same_maximisers, "preference_line", "policy_gap", 1e-5, "a policy 1e-5 away"),)),
     Claim("S2b", "margin line", "At any target at distance delta DPO's regret is >= delta - 2 eps, SGPO's <= 2 eps in "
           "its ball", f"{C25}, read for any target: its appendix admits only those in SGPO's ball, where the floor is "
           "empty", "upper", ("preference_contrast",), LEDGER_FIGURE, contrast,

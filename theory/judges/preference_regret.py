@@ -16,6 +16,7 @@ from theory.ledger import (
     C25,
     DERIVED,
     PASS,
+    READ,
     Claim,
     Comparison,
     Control,
@@ -160,7 +161,7 @@ def lower_regret(regime: str) -> Judge:
 
 
 REGRET, F12 = ("preference_regret",), "f12_preference_regret"
-READING = f"{C25}, reading chosen here"
+READING = f"{C25}, {READ}"
 
 
 def ratio_controls(regime: str) -> tuple[Control, Control]:

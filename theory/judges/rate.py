@@ -13,6 +13,7 @@ from theory.judges.path import JUST_BELOW, Change, unchanged
 from theory.ledger import (
     DERIVED,
     PASS,
+    READ,
     THEORY_RADIUS,
     W26,
     Claim,
@@ -32,7 +33,8 @@ from theory.studies import nonmyopic
 BAND = 0.1  # an exponent is met if its interval lies within +-0.1 of the claimed value
 OCTAVES = 5  # the fit uses the last five doublings of T
 EARLY = ("llf_paced", "prefix")  # B11 speaks of gates that buy first what they will buy
-READING = f"{W26}, reading chosen here"
+READING = f"{W26}, {READ}"  # pair feedback; [W26] speaks of full feedback
+BANDED = f"{W26}, followers and finite range chosen here"
 
 
 def horizon_slopes(table: pd.DataFrame) -> list[tuple[str, int, Comparison]]:
@@ -210,22 +212,24 @@ CLAIMS = (
     Claim("B4a", "rate in T", "Against the ball follower R_T grows like T^(1/2): interval inside [0.4, 0.6]",
           READING, "exponent", ("horizon",), "f2_exponents", exponent_T,
           (Control(FASTER, edited(exponent_T, "horizon", **SUBLINEAR)),)),
-    Claim("B4b", "rate in T", "No other follower, a planner included, makes R_T grow faster than T^0.6", W26,
+    Claim("B4b", "rate in T", "No other follower, a planner included, makes R_T grow faster than T^0.6", READING,
           "exponent", ("horizon", "planned"), "f2_exponents", exponent_T_others,
           (Control("regret times t^0.6", edited(exponent_T_others, "horizon",
                                                 regret=lambda t: t["regret"] * t["t"] ** 0.6)),)),
-    Claim("B4c", "rate in T", "Full feedback, three alternatives: no follower makes R_T grow faster than T^0.6", W26,
+    Claim("B4c", "rate in T", "Full feedback, three alternatives: no follower makes R_T grow faster than T^0.6",
+          BANDED,
           "exponent", ("full",), "f2_exponents", exponent_T_full,
           (Control("regret times t", edited(exponent_T_full, "full", regret=lambda t: t["regret"] * t["t"])),)),
-    Claim("B5a", "rate in d", "R_T grows in d no faster than d^1, against the ball and a planner found by search", W26,
+    Claim("B5a", "rate in d", "R_T grows in d no faster than d^1, against the ball and a planner found by search",
+          READING,
           "exponent", ("horizon", "nonmyopic"), "f17_nonmyopic", exponent_d,
           (Control(STEEPER, edited(exponent_d, "horizon", regret=lambda t: t["regret"] * t["d"])),)),
     Claim("B5c", "rate in d",
           "Pair feedback, greedy, one alternative, all labels: mean R_T <= sqrt((T + 2 D_T)(lam S^2 + sigma^2 D_T))",
           DERIVED, "ordering", ("nonmyopic",), "f17_nonmyopic", below_ceiling,
           (Control("regret doubled", edited(below_ceiling, "nonmyopic", regret=lambda t: 2.0 * t["regret"])),)),
-    Claim("B5d", "rate in d", "Full feedback, three alternatives: R_T grows in d no faster than d^1", W26, "exponent",
-          ("full",), "f2_exponents", exponent_d_full,
+    Claim("B5d", "rate in d", "Full feedback, three alternatives: R_T grows in d no faster than d^1", BANDED,
+          "exponent", ("full",), "f2_exponents", exponent_d_full,
           (Control("regret times d^2", edited(exponent_d_full, "full", regret=lambda t: t["regret"] * t["d"] ** 2)),)),
     Claim("B9a", "stated form", "On E, first term d sqrt(B): R_T <= sqrt2 alpha sqrt(D_B) sqrt(B) + c_beta sqrt(B)",
           READING, "upper", ("stated",), "f3_regret_B", stated_c_beta,
