@@ -81,12 +81,15 @@ class DataSpec(Spec):
     are found by their usual names.  Rows of other splits than the named ones are left out; a set
     without a test split holds out ``test_fraction`` of its rows.  ``candidates_column`` makes it
     multiple choice: a list of answers a row, the label being the gold answer or its index.
+    ``same_column`` makes it multiple choice too: the answers of the rows (of the same split) that have the
+    same value there are each other's candidates.
     """
 
     path: str
     text_column: str = ""
     label_column: str = ""
     candidates_column: str = ""
+    same_column: str = ""
     group_column: str = ""
     split_column: str = "split"
     train_splits: tuple[str, ...] = ("train",)

@@ -18,6 +18,7 @@ from typing import Any
 import numpy as np
 import pandas as pd
 
+from llm import distractors
 from llm.errors import DataError
 from llm.spec import DataSpec
 from sim.rules import draws, streams
@@ -83,10 +84,10 @@ def load(spec: DataSpec) -> Data:
     missing column or split, an empty text or label, fewer than two labels, candidates without the
     gold answer, or a data set id that the hub does not serve.
     """
-    frame = _read(spec)
+    frame = distractors.added(read(spec), spec)
     text = _column(frame, spec, "text", spec.text_column, TEXT_NAMES)
     label = _column(frame, spec, "label", spec.label_column, LABEL_NAMES)
-    for given in (spec.candidates_column, spec.group_column):
+    for given in (spec.candidates_column, spec.same_column, spec.group_column):
         if given:
             _column(frame, spec, "named", given, ())
     frame = frame[~frame[label].astype(str).isin(spec.drop_labels)]
@@ -95,14 +96,15 @@ def load(spec: DataSpec) -> Data:
     if len(frame) == 0:
         raise DataError(f"{spec.path}: no row is left; give other splits or labels to drop")
     _complete(frame, spec, text, label)
-    test = _test_rows(frame, spec)
+    test = held_out(frame, spec)
     if not test.any() or test.all():
         raise DataError(f"{spec.path}: {int(test.sum())} of {len(frame)} rows are test rows; both splits need rows")
     keep = _distinct(frame[text].astype(str).tolist(), test, spec)
     return _coded(frame[keep], test[keep], spec, text, label)
 
 
-def _read(spec: DataSpec) -> pd.DataFrame:
+def read(spec: DataSpec) -> pd.DataFrame:
+    """The rows of a file or data set id as they are; raises FileNotFoundError or DataError."""
     file = Path(spec.path)
     reader = READERS.get(file.suffix.lower())
     if reader is None:
@@ -163,7 +165,7 @@ def _complete(frame: pd.DataFrame, spec: DataSpec, text: str, label: str) -> Non
             )
 
 
-def _test_rows(frame: pd.DataFrame, spec: DataSpec) -> np.ndarray:
+def held_out(frame: pd.DataFrame, spec: DataSpec) -> np.ndarray:
     """Mask (n,) of the test rows: by split, or a held-out share drawn from seed set 0."""
     if spec.split_column in frame and frame[spec.split_column].isin(spec.test_splits).any():
         return frame[spec.split_column].isin(spec.test_splits).to_numpy()
@@ -192,8 +194,9 @@ def _coded(frame: pd.DataFrame, test: np.ndarray, spec: DataSpec, text: str, lab
     groups = None
     if spec.group_column:
         groups = np.unique(frame[spec.group_column].astype(str).to_numpy()[~test], return_inverse=True)[1]
-    if spec.candidates_column:
-        sets = [[str(c) for c in row] for row in frame[spec.candidates_column]]
+    if spec.candidates_column or spec.same_column:
+        column = spec.candidates_column or distractors.COLUMN
+        sets = [[str(c) for c in row] for row in frame[column]]
         y = np.array([_gold(g, c, i, spec) for g, c, i in zip(frame[label], sets, frame.index, strict=True)])
         train_sets, test_sets = list(compress(sets, ~test)), list(compress(sets, test))
         return Data(

@@ -1,13 +1,13 @@
-"""A run, once: ``loop`` plays this text as it stands, ``kernels`` compiles it.
+"""A run, once: ``loop`` plays this text as it stands, ``kernels`` compiles the first two.
 
-Both runs are closures over their parts, because Numba compiles functions that it finds in a closure
+The runs are closures over their parts, because Numba compiles functions that it finds in a closure
 into the run and can keep the result on disk.  They neither check nor raise: they fill ``rows`` and
 return a status code (``codes``).
 """
 
 import numpy as np
 
-from sim.rules import gates, learners, log, rounds
+from sim.rules import draws, followers, gates, leader, learners, log, rounds
 
 
 def game(parts, status, watch=None):
@@ -86,3 +86,47 @@ def recorded(rule, state, predict, learn, evaluate, status):
         return status(g, s, tally)
 
     return play_recorded
+
+
+def pools(rule, choose, state, score, widths, learn, evaluate, status):
+    """The run of recorded pools (a prompt with N candidate answers) with this gate, follower and learner.
+
+    ``state(s)`` is what the learner knows now, ``score(s, t)`` its estimated payoffs (N,) of round t,
+    ``widths(s, t, pick, shown)`` the square widths (M + 1,) of the shown answers against the pick,
+    ``learn(s, t, view, shown, gold)`` returns the state after a label, ``evaluate(s)`` the held-out accuracy.
+    """
+    decide, settle = rule
+
+    def play_pools(g, s, gold, keys, record, schedule, rows):
+        """gold (T,) places of the gold answers; the others as in a game.  A mistake costs regret 1; the leader is
+        greedy, and a tie goes to the lowest index."""
+        p, shown = gates.open_purse(g), np.zeros(g.M + 1, dtype=np.int64)
+        luck, payoffs = np.zeros(g.N), np.zeros(g.N)
+        tally = log.blank(np.nan)
+        r = 0
+        for t in range(g.T):
+            s = state(s)
+            alpha = learners.radius(g, s.psi)
+            scores = score(s, t)
+            payoffs[:] = 0.0
+            payoffs[gold[t]] = 1.0
+            if g.follower == followers.IID:
+                draws.fill_uniform(keys[draws.FOLLOWER], t * g.N, luck)
+            choose(g, scores, payoffs, gold[t], luck, shown)
+            pick = shown[np.argmax(scores[shown])]
+            v = leader.assess_pool(scores, widths(s, t, pick, shown), shown, pick, alpha)
+            scheduled = schedule[t] if schedule.shape[0] > 0 else 0
+            surprise = rounds.surprise_of_class(g, pick, gold[t])
+            x = gates.signal(g, v, t, v.width * v.width, gates.coin(g, keys, t), scheduled, surprise)
+            bought, reason, threshold = decide(g, p, x)
+            if bought:
+                s = learn(s, t, v, shown, gold[t])
+            s = state(s)
+            p = settle(g, p, x, reason, s.psi)
+            tally = log.advance(tally, v, x, float(pick != gold[t]), bought, reason, threshold, alpha, np.nan)
+            if t + 1 == record[r]:
+                log.write(rows[r], t, tally, s, alpha, evaluate(s))
+                r += 1
+        return status(g, s, tally)
+
+    return play_pools

@@ -1,8 +1,8 @@
 """One run in readable Python: the reference that the compiled run is checked against.
 
-``play_game`` plays the simulated games, ``play_recorded`` a recorded stream with any learner
-that has ``predict(x) -> (scores (K,), ||x||_P^2)``, ``update(x, one_hot) -> None`` and ``state()``; a
-fine-tuned model is such a learner.  Both return one row of ``log.COLUMNS`` for each recorded round.
+``play_game`` plays the simulated games, ``play_pools`` recorded pools of candidate answers with a
+``PoolLearner``, ``play_recorded`` a recorded stream of one label set with any learner that has ``predict(x) -> (scores (K,), ||x||_P^2)``, ``update(x, one_hot) -> None`` and ``state()``; a
+fine-tuned model is such a learner.  All return one row of ``log.COLUMNS`` for each recorded round.
 """
 
 import math
@@ -12,7 +12,7 @@ from typing import Any, Protocol
 import numpy as np
 
 from sim import game
-from sim.rules import codes, gates, learners, log, rounds
+from sim.rules import codes, followers, gates, leader, learners, log, rounds
 from sim.setup import Setup
 
 
@@ -22,6 +22,18 @@ class Learner(Protocol):
     def predict(self, x: Any) -> tuple[np.ndarray, float]: ...
 
     def update(self, x: Any, one_hot: np.ndarray) -> None: ...
+
+    def state(self) -> learners.Ridge: ...
+
+
+class PoolLearner(Protocol):
+    """What the loop asks of a learner of candidate answers, by the number t of a round."""
+
+    def score(self, t: int) -> np.ndarray: ...
+
+    def widths(self, t: int, pick: int, shown: np.ndarray) -> np.ndarray: ...
+
+    def teach(self, t: int, view: leader.View, shown: np.ndarray, gold: int) -> None: ...
 
     def state(self) -> learners.Ridge: ...
 
@@ -91,4 +103,32 @@ def play_recorded(
     rows, nothing = np.zeros((len(record), log.WIDTH)), np.zeros(0)
     run = recorded_run(learner, evaluate, rule)
     run(g, learner.state(), X, y, nothing, nothing, keys, record, schedule, latencies, nothing, rows)
+    return rows
+
+
+def play_pools(
+    g: Setup, learner: PoolLearner, gold, evaluate: Callable[[Any], float], keys, record, schedule, rule=gates.BUILT_IN
+) -> np.ndarray:
+    """Play T recorded pools whose gold answers are gold (T,); returns rows (len(record), log.WIDTH).
+
+    ``evaluate(state) -> float`` gives the held-out accuracy at a recorded round.  The follower is the setup's (iid,
+    hard_negative or best_response).  The other arguments are ``game.pools``'s.
+    """
+
+    def learn(s, t, view, shown, answer):
+        learner.teach(t, view, shown, answer)
+        return learner.state()
+
+    rows = np.zeros((len(record), log.WIDTH))
+    run = game.pools(
+        rule,
+        followers.choose,
+        lambda s: learner.state(),
+        lambda s, t: learner.score(t),
+        lambda s, t, pick, shown: learner.widths(t, pick, shown),
+        learn,
+        evaluate,
+        finite,
+    )
+    run(g, learner.state(), gold, keys, record, schedule, rows)
     return rows

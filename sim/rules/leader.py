@@ -124,3 +124,22 @@ def assess_classes(scores, w2, alpha):
     w = math.sqrt(2.0 * w2)
     gap = scores[pick] - scores[rival]
     return View(pick, rival, w, gap, alpha * w, max(alpha * w - gap, 0.0))
+
+
+def assess_pool(scores, squares, shown, pick, alpha):
+    """``assess`` under pair feedback and a greedy leader, from widths that the learner has computed: a ``View``.
+
+    scores  (N,) estimated payoffs;  squares  (M + 1,) square widths ||phi_k - phi_pick||_P^2 in the order of
+    ``shown`` (M + 1,)
+    """
+    rival, width, gap, regret = pick, 0.0, math.inf, 0.0
+    for j in range(shown.shape[0]):
+        k = shown[j]
+        if k == pick:
+            continue
+        w = math.sqrt(squares[j])
+        if rival == pick or w > width:
+            rival, width = k, w
+        gap = min(gap, scores[pick] - scores[k])
+        regret = max(regret, scores[k] - scores[pick] + alpha * w)
+    return View(pick, rival, width, gap, alpha * width, regret)
