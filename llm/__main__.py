@@ -49,17 +49,18 @@ class Lines:
 @app.command()
 def main(
     data: Path_,
-    model: Annotated[str, typer.Option(help="Hugging Face id, local folder, minilm or smollm2.")] = "minilm",
+    model: Annotated[str, typer.Option(help="Hugging Face id, folder, minilm or smollm2 (default by mode).")] = "",
     text_column: Annotated[str, typer.Option(help="Found by its usual names if not given.")] = "",
     label_column: Annotated[str, typer.Option(help="Found by its usual names if not given.")] = "",
     candidates_column: Annotated[str, typer.Option(help="Multiple choice: lists of answers.")] = "",
+    same_column: Annotated[str, typer.Option(help="Rows with one value here are each other's candidates.")] = "",
     group_column: Annotated[str, typer.Option(help="Arrival groups of a drifting stream.")] = "",
     train_split: Annotated[list[str] | None, typer.Option(help="May be repeated (default train).")] = None,
     test_split: Annotated[list[str] | None, typer.Option(help="May be repeated (default test).")] = None,
     drop_label: Annotated[list[str] | None, typer.Option(help="Rows to leave out; may be repeated.")] = None,
     budget: Budgets = None,
     gate: Gates = None,
-    mode: Annotated[str, typer.Option(help="frozen or finetune.")] = "frozen",
+    mode: Annotated[str, typer.Option(help="frozen, finetune, answers or preferences.")] = "frozen",
     stream: Streams = None,
     rounds: Annotated[int, typer.Option(help="Horizon T.")] = 5000,
     seeds: Annotated[int, typer.Option(help="Replications.")] = 5,
@@ -77,6 +78,16 @@ def main(
     stackelberg: Annotated[float, typer.Option(help="Fine-tuning: weight of the hard-negative term.")] = 0.5,
     test_rows: Annotated[int, typer.Option(help="Fine-tuning: evaluate on so many test rows (0: all).")] = 0,
     final_epochs: Annotated[int, typer.Option(help="Fine-tuning: epochs of a fresh fit at the end (0: none).")] = 0,
+    candidates: Annotated[int, typer.Option(help="Answers: candidates a prompt (default 6).")] = 0,
+    alternatives: Annotated[int, typer.Option(help="Answers: shown beside the gold (default 3).")] = 0,
+    features: Annotated[str, typer.Option(help="Answers, preferences: product, answer or joint.")] = "",
+    template: Annotated[str, typer.Option(help="Answers, preferences: plain or chat.")] = "",
+    prompt_tokens: Annotated[int, typer.Option(help="Answers, preferences: tokens read of a prompt (40).")] = 0,
+    answer_tokens: Annotated[int, typer.Option(help="Answers, preferences: tokens read of an answer (24).")] = 0,
+    held: Annotated[int, typer.Option(help="Answers, preferences: held-out prompts evaluated (100).")] = 0,
+    method: Annotated[list[str] | None, typer.Option(help="Preferences: dpo, ipo, rdpo, spa, ssapo, ssapo_0.")] = None,
+    layers: Annotated[int, typer.Option(help="Answers, preferences: top layers that are tuned.")] = 8,
+    epochs: Annotated[float, typer.Option(help="Answers, preferences: passes of a fit.")] = 4.0,
     out: Annotated[Path, typer.Option(help="Output folder.")] = Path("results/llm"),
     cache: Annotated[Path | None, typer.Option(help="Folder of features (default OUT/features).")] = None,
     jobs: Annotated[int, typer.Option(min=1, help="Processes of frozen mode; results do not depend on it.")] = 1,
@@ -86,18 +97,31 @@ def main(
     options = dict(locals())
     with warnings.catch_warnings():
         warnings.showwarning = _warn  # type: ignore[assignment]
-        raise typer.Exit(guarded(lambda: _work(study(options), options)))
+        raise typer.Exit(guarded(lambda: _dispatch(options)))
+
+
+def _dispatch(o: dict[str, Any]) -> int:
+    if o["mode"] in ("frozen", "finetune"):
+        return _work(study(o), o)
+    from llm.generative import command
+
+    return command.work([command.study(o, source(o))], o["out"], o["jobs"], o["dry_run"])
+
+
+def source(o: dict[str, Any]) -> DataSpec:
+    """The data that the options describe."""
+    named = {k: o[k] for k in ("text_column", "label_column", "candidates_column", "same_column", "group_column")}
+    splits = {"train_splits": o["train_split"], "test_splits": o["test_split"], "drop_labels": o["drop_label"]}
+    return DataSpec(path=o["data"], **named, **{k: tuple(v) for k, v in splits.items() if v})
 
 
 def study(o: dict[str, Any]) -> StudySpec:
     """The study that the options describe; raises ValueError for what it refuses."""
-    named = {k: o[k] for k in ("text_column", "label_column", "candidates_column", "group_column")}
-    splits = {"train_splits": o["train_split"], "test_splits": o["test_split"], "drop_labels": o["drop_label"]}
     lists = {"gates": o["gate"], "budgets": o["budget"], "streams": o["stream"]}
     numbers = {k: o[k] for k in ("pooling", "max_length", "batch_size", "device", "dtype")}
     return StudySpec(
-        data=DataSpec(path=o["data"], **named, **{k: tuple(v) for k, v in splits.items() if v}),
-        model=ModelSpec(name=o["model"], **numbers),
+        data=source(o),
+        model=ModelSpec(name=o["model"] or "minilm", **numbers),
         mode=o["mode"],
         rounds=o["rounds"],
         replications=o["seeds"],

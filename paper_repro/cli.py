@@ -262,6 +262,25 @@ def llm_(context: typer.Context) -> None:
     raise typer.Exit(call(lambda: llm_command.run(context.args)))
 
 
+@command("llm-reference")
+def llm_reference(
+    tier: Annotated[str, typer.Option("--tier", help="smoke, cpu or gpu.")] = "smoke",
+    data: Annotated[Path | None, typer.Option("--data", help="Folder of the text sets (not for smoke).")] = None,
+    out: Out = None,
+    model: Annotated[str, typer.Option("--model", help="Hugging Face id or folder (default smollm2).")] = "",
+    device: Annotated[str, typer.Option("--device", help="cpu or cuda (default by tier).")] = "",
+    jobs: Jobs = CORES,
+    only: Annotated[str, typer.Option("--only", help="answers or preferences (default both).")] = "",
+    dry_run: Dry = False,
+    update: Annotated[bool, typer.Option("--update", help="Keep the tables as reference results.")] = False,
+) -> int:
+    """Play the gates on a generative language model, judge its claims, draw pictures; goes on where it stopped."""
+    from paper_repro import llm_reference as reference
+
+    folder = out or Path("results") / f"llm-{tier}"
+    return reference.run(tier, data, folder, model, device, jobs, only, dry_run, update)
+
+
 @command()
 def doctor(
     out: Annotated[Path, typer.Option("--out", help="Output folder to examine.", **FOLDER)] = Path("results/standard"),

@@ -7,6 +7,7 @@ probe when the model is taken over: an architecture whose parts do not add up to
 """
 
 import copy
+import warnings
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from functools import partial
@@ -154,7 +155,8 @@ class Language:
                 raise ModelError(f"no modules {list(ADAPTED)} to adapt in {type(own.network).__name__}")
             chosen = list(range(self.cut, self.cut + self.layers))
             config = peft.LoraConfig(r=rank, lora_alpha=alpha, target_modules=targets, layers_to_transform=chosen)
-            with seeded(self.device, *key):
+            with seeded(self.device, *key), warnings.catch_warnings():
+                warnings.simplefilter("ignore", FutureWarning)  # peft asks transformers by a name of the past
                 network = peft.get_peft_model(own.network, config)
             yield lora.trained(network)
 

@@ -23,7 +23,10 @@ from sim.files import write_atomic
 from sim.version import CODE
 
 ROOM = Path(__file__).parent.parent
-AROUND = ("__main__", "run", "streams", "tables", "trainer", "budgeted")  # of llm: no number here depends on them
+AROUND = ("__main__", "run", "streams", "tables", "trainer", "budgeted", "packaged", "loading", "errors")
+AROUND += tuple(
+    f"generative/{name}" for name in ("run", "tables", "tiers", "tiny", "command")
+)  # no number depends on them
 Note = Callable[[str], None]
 
 
