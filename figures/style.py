@@ -47,6 +47,8 @@ GATES: dict[str, Look] = {
     "width": Look("width", "#543005", "1", "-."),
     "entropy": Look("entropy", "#B8860B", "2", "-."),
     "ratio": Look("gap / width, paced", "#44AA99", "3", "-"),
+    "adpo": Look("ADPO", "#6A3D9A", "$A$", "-."),
+    "d_optimal": Look("D-optimal", "#1B9E77", "$D$", "-."),
     "llf_regret_scaled": Look("LLF regret, scaled radius", "#117733", "4", ":"),
 }
 FOLLOWERS: dict[str, Look] = {

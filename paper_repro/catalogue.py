@@ -59,7 +59,7 @@ DERIVED: dict[str, Derived] = {
         lambda t: tightness.tightness_table(t, t["worst_found"], NEEDS),
     ),
     "digits_regret": Derived(("digits", "digits_scorer"), lambda t: digits.regret(t["digits"], t["digits_scorer"])),
-    **{name: Derived((), lambda _, name=name: reference.shipped(name)) for name in reference.SHIPPED},  # type: ignore[misc]
+    **{name: Derived((), lambda _, name=name: reference.shipped(name)) for name in reference.at_hand()},  # type: ignore[misc]
 }
 
 
@@ -82,7 +82,7 @@ def sources(family: str) -> set[str]:
 
 def shipped() -> Tables:
     """The committed tables, which every claim may read."""
-    return {name: DERIVED[name].make({}) for name in reference.SHIPPED}
+    return {name: reference.shipped(name) for name in reference.at_hand()}
 
 
 def derive(tables: Tables) -> Tables:

@@ -10,6 +10,7 @@ from paper_repro import cells, runs
 from paper_repro.backend import Where
 from paper_repro.catalogue import STUDIES, closure, sources
 from paper_repro.jobs import Job, by_table
+from paper_repro.reference import missing
 from sim import sweeps, tiers
 from sim.spec import one_of
 from theory.claims import LEDGER, chosen
@@ -41,22 +42,29 @@ def tier_of(name: str, sets: int | None) -> tiers.Tier:
 
 
 def select(only: tuple[str, ...]) -> tuple[tuple[str, ...], set[str], tuple[str, ...]]:
-    """(claims, sweeps and studies, figures) of a selection of their ids; all if empty."""
-    ids = [c.id for c in LEDGER]
+    """(claims, sweeps and studies, figures) of a selection of their ids; if empty, all whose shipped tables are there.
+
+    Raises ValueError for an unknown id, and for one that reads a shipped table which is not committed yet.
+    """
+    ids = [c.id for c in LEDGER if not missing(c.tables)]
+    every = tuple(f for f in FAMILIES if not missing(FAMILIES[f].needs))
     groups = tuple(c.group for c in LEDGER)
-    valid = tuple(dict.fromkeys((*ids, *groups, *sweeps.SWEEPS, *STUDIES, *FAMILIES)))
+    valid = tuple(dict.fromkeys((*(c.id for c in LEDGER), *groups, *sweeps.SWEEPS, *STUDIES, *FAMILIES)))
     for name in only:
         one_of("id", valid).func(name)  # type: ignore[call-arg]
     if not only:
-        return tuple(ids), {*sweeps.SWEEPS, *STUDIES}, tuple(FAMILIES)
+        return tuple(ids), {*sweeps.SWEEPS, *STUDIES}, every
     claims = tuple(c.id for c in chosen(only))
     drawn = tuple(f for f in FAMILIES if f in only)
+    for name, needs in (*((c.id, c.tables) for c in chosen(only)), *((f, FAMILIES[f].needs) for f in drawn)):
+        if lacking := missing(needs):
+            raise ValueError(f"{name} reads {', '.join(lacking)}, not measured yet; leave it out until it is committed")
     wanted = closure(s for c in LEDGER if c.id in claims for s in c.tables) | set(only)
     for family in drawn:
         wanted |= sources(family)
         if "verdicts" in FAMILIES[family].needs:
             claims = tuple(ids)
-            wanted |= closure(s for c in LEDGER for s in c.tables)
+            wanted |= closure(s for c in LEDGER if c.id in ids for s in c.tables)
     return claims, wanted, drawn
 
 

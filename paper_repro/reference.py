@@ -2,10 +2,12 @@
 
 Decisions and counts are compared exactly, floats to 1e-9; the ledger page's table is ``markdown`` of the
 standard tier's verdicts.  ``SHIPPED`` tables were measured once (their .json says where and how) and
-are shown as reference results: times of a benchmark, runs of a language model.
+are shown as reference results: times of a benchmark, runs of language models.  One that is not committed yet is
+left out, with the claims and figures that read it.
 """
 
 import json
+from collections.abc import Iterable
 from pathlib import Path
 
 import numpy as np
@@ -35,7 +37,7 @@ VERDICT = [
     "control",
 ]
 WITH_NUMBERS = ("smoke",)
-SHIPPED = ("bench_preference", "llm_runs", "llm_times")
+SHIPPED = ("bench_preference", "llm_runs", "llm_times", "lm_runs", "lm_times")
 
 
 def summary(tables: dict[str, pd.DataFrame]) -> pd.DataFrame:
@@ -63,6 +65,16 @@ def verdicts(tier: str) -> pd.DataFrame:
     if not path.is_file():
         raise FileNotFoundError(f"no reference results for tier {tier!r} in {EXPECTED}; smoke and standard have them")
     return pd.read_csv(path)
+
+
+def at_hand() -> tuple[str, ...]:
+    """The shipped tables that are committed."""
+    return tuple(name for name in SHIPPED if (EXPECTED / f"{name}.csv").is_file())
+
+
+def missing(needs: Iterable[str]) -> list[str]:
+    """Those of the needed tables that are shipped, and not committed yet."""
+    return sorted(set(needs) & set(SHIPPED) - set(at_hand()))
 
 
 def shipped(name: str) -> pd.DataFrame:

@@ -90,7 +90,7 @@ def shown_references(plan: Plan) -> dict[str, dict[str, str]]:
     read = {n for f in plan.figures for n in FAMILIES[f].needs} | {
         n for c in LEDGER if c.id in plan.claims for n in c.needs
     }
-    return {name: reference.origin(name) for name in reference.SHIPPED if name in read}
+    return {name: reference.origin(name) for name in reference.at_hand() if name in read}
 
 
 def context(plan: Plan, tables: dict[str, pd.DataFrame], seconds: dict[str, float], out: Path) -> dict:

@@ -62,10 +62,11 @@ def test_a_new_file_is_drawn_by_its_name_and_readable_like_the_tables(copy, umas
 
 def test_a_new_file_is_listed_after_the_others_and_selected(copy):
     code = (
-        "from figures.gallery import FAMILIES\nfrom paper_repro import listing, plan\n"
-        "assert list(FAMILIES)[-2:] == ['f27_queried', 'f100_solvers'], list(FAMILIES)\n"
+        "from figures.gallery import FAMILIES\nfrom paper_repro import listing, plan, reference\n"
+        "drawn = tuple(f for f in FAMILIES if not reference.missing(FAMILIES[f].needs))\n"
+        "assert list(FAMILIES)[-2:] == ['f29_lm_preferences', 'f100_solvers'], list(FAMILIES)\n"
         "assert plan.make('smoke', ('f100_solvers',)).figures == ('f100_solvers',)\n"
-        "assert plan.make('smoke').figures == tuple(FAMILIES)\n"
+        "assert plan.make('smoke').figures == drawn and len(drawn) >= len(FAMILIES) - 2\n"
         "assert any(line.split()[:2] == ['figure', 'f100_solvers'] for line in listing.lines())\n"
     )
     done = python(copy, "-c", code)
@@ -89,4 +90,4 @@ def test_a_file_without_a_part_or_with_a_taken_name_is_explained(copy, old, new,
 def test_a_helper_is_not_a_figure(copy):
     (copy / "figures" / "solvers.py").write_text(NEW.replace("NAME", "OTHER"))
     done = python(copy, "-c", "from figures.gallery import FAMILIES; print(len(FAMILIES))")
-    assert done.stdout.split() == ["27"], done.stderr
+    assert done.stdout.split() == ["29"], done.stderr

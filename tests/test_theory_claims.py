@@ -4,7 +4,7 @@ import numpy as np
 import pandas as pd
 import pytest
 
-from paper_repro import backend, catalogue, pipeline, plan
+from paper_repro import backend, catalogue, pipeline, plan, reference
 from sim import tiers
 from theory import claims, overlay
 from theory.judges import certificates as claims_certificates
@@ -14,8 +14,9 @@ from theory.ledger import FAIL, INCONCLUSIVE, PASS, REFUTED
 from theory.studies import certificates
 
 UNDECIDED: dict[str, tuple[str, ...]] = {  # claim: planted faults and truths that what is played leaves open
-    "M3": ("the tuned model's order reversed",),  # two streams are shipped
+    "M3": ("the tuned model's order reversed", "the tuned model's order as predicted"),  # one data set is shipped
 }
+JUDGED = tuple(c for c in claims.LEDGER if not reference.missing(c.tables))
 
 
 @pytest.fixture(scope="module")
@@ -29,7 +30,7 @@ def tables(tmp_path_factory):
 
 @pytest.fixture(scope="module")
 def verdicts(tables):
-    return claims.verify(tables).set_index("id")
+    return claims.verify(tables, tuple(c.id for c in JUDGED)).set_index("id")
 
 
 def test_nothing_fails_that_should_hold(verdicts):
@@ -39,7 +40,7 @@ def test_nothing_fails_that_should_hold(verdicts):
 
 def test_every_planted_fault_fails_and_every_planted_truth_passes(verdicts):
     """UNDECIDED lists what is INCONCLUSIVE instead; that it answers the wrong way round is never allowed."""
-    for claim in claims.LEDGER:
+    for claim in JUDGED:
         said = verdicts.loc[claim.id, "control"].split("; ")
         open_ = UNDECIDED.get(claim.id, ())
         wanted = [f"{c.text}: {INCONCLUSIVE if c.text in open_ else c.outcome}" for c in claim.controls]
