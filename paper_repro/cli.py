@@ -256,7 +256,7 @@ def falsify(
 
 @app.command("llm", context_settings=dict(allow_extra_args=True, ignore_unknown_options=True), add_help_option=False)
 def llm_(context: typer.Context) -> None:
-    """Play the gates on a pretrained model (options of python -m llm), judge claims M1-M4, draw a picture."""
+    """Play the gates on a pretrained model (options of python -m llm), judge the M claims, draw pictures."""
     from paper_repro import llm_command
 
     raise typer.Exit(call(lambda: llm_command.run(context.args)))

@@ -1,12 +1,19 @@
 """``paper-repro llm``: the study of ``python -m llm``, then its claims judged and its picture drawn."""
 
+from __future__ import annotations
+
+from collections.abc import Sequence
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 import pandas as pd
 
+if TYPE_CHECKING:
+    from theory.ledger import Claim
+
 
 def run(arguments: list[str]) -> int:
-    """Play the study that ``arguments`` describe, judge M1-M4 on its tables, draw its figures.
+    """Play the study that ``arguments`` describe, judge the M claims on its tables, draw its figures.
 
     Returns the study's exit code, or 3 where a claim stays inconclusive and 1 where one fails.
     """
@@ -33,20 +40,40 @@ def folder_in(arguments: list[str]) -> Path:
 
 def show(folder: Path) -> int:
     """Judge and draw the tables of a study's folder; prints verdicts and files."""
-    from paper_repro import drawing
-    from theory.claims import LEVEL
+    return show_generative(folder) if (folder / "lm_runs.parquet").is_file() else show_classes(folder)
+
+
+def show_classes(folder: Path) -> int:
+    """A study of one label set, frozen or fine-tuned: M1-M4."""
     from theory.judges.llm import CLAIMS
-    from theory.ledger import exit_code, judge
 
     results = pd.read_parquet(folder / "results.parquet")
     tables = {
         "llm_runs": results[results["t"] == results["T"]].reset_index(drop=True),
         "llm_times": pd.read_parquet(folder / "timings.parquet").assign(seed=0),
     }
-    verdicts = pd.DataFrame([judge(claim, tables, LEVEL) for claim in CLAIMS])
-    for row in verdicts.itertuples():
-        print(f"{row.id:<5} {row.verdict:<13} {row.statement}")
     frozen = set(tables["llm_runs"]["mode"]) == {"frozen"}
     names = ("f22_llm_accuracy", "f23_llm_mistakes") if frozen else ("f24_llm_orders",)
-    print("\n".join(map(str, drawing.write(names, tables, folder / "figures"))))
+    return _shown(CLAIMS, names, tables, folder)
+
+
+def show_generative(folder: Path) -> int:
+    """A study of a generative model, answers or preferences: M5-M12."""
+    from theory.judges.lm import CLAIMS
+
+    tables = {name: pd.read_parquet(folder / f"{name}.parquet") for name in ("lm_runs", "lm_times")}
+    modes = set(tables["lm_runs"]["mode"])
+    names = ("f28_lm_orders", *(("f29_lm_preferences",) if "preferences" in modes else ()))
+    return _shown(CLAIMS, names, tables, folder)
+
+
+def _shown(claims: Sequence[Claim], figures: tuple[str, ...], tables: dict[str, pd.DataFrame], folder: Path) -> int:
+    from paper_repro import drawing
+    from theory.claims import LEVEL
+    from theory.ledger import exit_code, judge
+
+    verdicts = pd.DataFrame([judge(claim, tables, LEVEL) for claim in claims])
+    for row in verdicts.itertuples():
+        print(f"{row.id:<5} {row.verdict:<13} {row.statement}")
+    print("\n".join(map(str, drawing.write(figures, tables, folder / "figures"))))
     return exit_code(verdicts)

@@ -69,7 +69,7 @@ def verdicts(tier: str) -> pd.DataFrame:
 
 def at_hand() -> tuple[str, ...]:
     """The shipped tables that are committed."""
-    return tuple(name for name in SHIPPED if (EXPECTED / f"{name}.csv").is_file())
+    return tuple(name for name in SHIPPED if _parts(name))
 
 
 def missing(needs: Iterable[str]) -> list[str]:
@@ -78,13 +78,19 @@ def missing(needs: Iterable[str]) -> list[str]:
 
 
 def shipped(name: str) -> pd.DataFrame:
-    """A committed table of reference measurements."""
-    return pd.read_csv(EXPECTED / f"{name}.csv")
+    """A committed table of reference measurements, of all devices and models that it was measured on."""
+    return pd.concat([pd.read_csv(path) for path in _parts(name)], ignore_index=True)
 
 
 def origin(name: str) -> dict[str, str]:
-    """Where, how and with what a shipped table was measured."""
-    return json.loads((EXPECTED / f"{name}.json").read_text())
+    """Where, how and with what a shipped table was measured; parts that differ stand one after another."""
+    notes = [json.loads(path.with_suffix(".json").read_text()) for path in _parts(name)]
+    return {key: " | ".join(dict.fromkeys(note[key] for note in notes if key in note)) for key in notes[0]}
+
+
+def _parts(name: str) -> list[Path]:
+    """Files of a shipped table: ``<name>.csv``, or one a device and model, ``<name>-<device>-<model>.csv``."""
+    return sorted([*EXPECTED.glob(f"{name}.csv"), *EXPECTED.glob(f"{name}-*.csv")])
 
 
 def markdown(frame: pd.DataFrame) -> str:

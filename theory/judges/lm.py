@@ -132,11 +132,11 @@ def overhead(tables: Tables, level: float) -> Finding:
 
 
 def learns(tables: Tables, level: float) -> Finding:
-    """M12: labels bought at random raise the held-out accuracy of the model's own score."""
+    """M12: labels bought at random raise the held-out accuracy of the model's own score by ``POINT``."""
     rows = tables["lm_runs"]
     rows = rows[rows["tuned"] & (rows["mode"] == "answers") & (rows["gate"] == "random")]
     rows = rows.set_index([*STRATUM, *PAIR])
-    return all_of(compare("after - before", rows["scorer"] - rows["scorer_before"]), 0.0, "above", level)
+    return all_of(compare("after - before", rows["scorer"] - rows["scorer_before"]), POINT, "above", level)
 
 
 def scoring(judge: Judge, key: str, source: str, gain: float) -> Judge:
@@ -189,7 +189,7 @@ CLAIMS = (
           (Control("a gate that takes 6 % of the time",
                    edited(overhead, "lm_times", seconds_gate=lambda t: 0.06 * t["seconds_total"])),)),
     Claim("M12", "language model", "Answers: tuning on labels bought at random raises the held-out accuracy of the "
-          "model's own score", CONJECTURED, "ordering", RUNS, ORDERS, learns,
-          (Control("tuning loses a tenth of a point", tuned_by(-0.001)),
-           Control("tuning gains a tenth of a point", tuned_by(0.001), outcome=PASS))),
+          "model's own score by a point", CONJECTURED, "ordering", RUNS, ORDERS, learns,
+          (Control("tuning gains 0.9 points", tuned_by(0.009)),
+           Control("tuning gains 1.1 points", tuned_by(0.011), outcome=PASS))),
 )  # fmt: skip
