@@ -1,8 +1,9 @@
 """One run in readable Python: the reference that the compiled run is checked against.
 
 ``play_game`` plays the simulated games, ``play_pools`` recorded pools of candidate answers with a
-``PoolLearner``, ``play_recorded`` a recorded stream of one label set with any learner that has ``predict(x) -> (scores (K,), ||x||_P^2)``, ``update(x, one_hot) -> None`` and ``state()``; a
-fine-tuned model is such a learner.  All return one row of ``log.COLUMNS`` for each recorded round.
+``PoolLearner``, ``play_recorded`` a recorded stream of one label set with any learner that has
+``predict(x) -> (scores (K,), ||x||_P^2)``, ``update(x, one_hot) -> None`` and ``state()``; a fine-tuned
+model is such a learner.  All return one row of ``log.COLUMNS`` for each recorded round.
 """
 
 import math
