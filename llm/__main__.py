@@ -18,7 +18,10 @@ Path_ = Annotated[str, typer.Option("--data", help="A .parquet, .jsonl or .csv f
 Gates = Annotated[list[str] | None, typer.Option("--gate", help=f"May be repeated. {', '.join(CHOICES)}.")]
 Budgets = Annotated[list[float] | None, typer.Option("--budget", help="Ratio below 1 or number of labels; repeatable.")]
 Streams = Annotated[list[str] | None, typer.Option("--stream", help="iid, drift or zipf; may be repeated.")]
-TUNING = ("adapter", "schedule", "update_every", "steps", "stackelberg", "test_rows", "final_epochs")
+TUNING = (
+    *("adapter", "schedule", "update_every", "steps", "stackelberg"),
+    *("test_rows", "refit_epochs", "refit_growth", "final_epochs"),
+)
 
 
 class Lines:
@@ -72,11 +75,13 @@ def main(
     batch_size: Annotated[int, typer.Option(help="Texts a forward pass.")] = 32,
     center: Annotated[bool, typer.Option(help="Subtract the mean training feature (no labels).")] = False,
     adapter: Annotated[str, typer.Option(help="Fine-tuning: lora or full.")] = "lora",
-    schedule: Annotated[str, typer.Option(help="Fine-tuning: linear, rex or constant.")] = "linear",
+    schedule: Annotated[str, typer.Option(help="Fine-tuning: linear, rex or constant.")] = "constant",
     update_every: Annotated[int, typer.Option(help="Fine-tuning: labels between updates.")] = 25,
     steps: Annotated[int, typer.Option(help="Fine-tuning: gradient steps an update.")] = 20,
     stackelberg: Annotated[float, typer.Option(help="Fine-tuning: weight of the hard-negative term.")] = 0.5,
     test_rows: Annotated[int, typer.Option(help="Fine-tuning: evaluate on so many test rows (0: all).")] = 0,
+    refit_epochs: Annotated[int, typer.Option(help="Fine-tuning: epochs of a refit from first weights.")] = 12,
+    refit_growth: Annotated[float, typer.Option(help="Fine-tuning: refit when det V grew by 1 + this (0: off).")] = 0.0,
     final_epochs: Annotated[int, typer.Option(help="Fine-tuning: epochs of a fresh fit at the end (0: none).")] = 0,
     candidates: Annotated[int, typer.Option(help="Answers: candidates a prompt (default 6).")] = 0,
     alternatives: Annotated[int, typer.Option(help="Answers: shown beside the gold (default 3).")] = 0,

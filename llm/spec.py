@@ -24,6 +24,7 @@ MODES = ("frozen", "finetune")
 STREAMS = ("iid", "drift", "zipf")
 POOLINGS = ("auto", "mean", "cls", "last")
 DTYPES = ("float32", "bfloat16", "float16")
+SCHEDULES = ("linear", "rex", "constant")
 VIEWS = ("width", "entropy", "ratio")
 SIGMA = 0.5  # a label is 0 or 1: sub-Gaussian with parameter 1/2 (Hoeffding)
 
@@ -123,10 +124,15 @@ class FinetuneSpec(Spec):
     """The online loop: a label buffer, an update every ``update_every`` labels, an evaluation at
     ``evaluations`` checkpoints; features refreshed and V rebuilt after every update.
 
-    The loss is cross-entropy + ``stackelberg`` * -log sigma(s(x, y*) - s(x, y')).  The schedule
-    decays the learning rate over the label budget B.  ``test_rows`` > 0 evaluates on that many test
-    rows, a fixed draw; ``final_epochs`` > 0 trains the pretrained weights afresh at the end.
-    ``lr`` = 0 means 1e-3 for adapters and 5e-5 for all weights.
+    The loss is cross-entropy + ``stackelberg`` * -log sigma(s(x, y*) - s(x, y')).  An *update* takes
+    ``steps`` steps from the present weights, its learning rate following ``schedule`` over the label
+    budget B.  A *refit* trains the pretrained weights afresh for ``refit_epochs`` passes over all
+    bought labels, its rate following ``refit_schedule`` from beginning to end: once when B is spent (or
+    at T), because weights that were trained on the first labels never catch up with a fresh fit, and, with
+    ``refit_growth`` = C > 0, whenever psi exceeds its value at the last refit by more than log(1 + C).
+    As psi <= D_B, those are at most 1 + D_B / log(1 + C) refits.  ``refit_epochs`` = 0 does without.
+    ``test_rows`` > 0 evaluates on that many test rows, a fixed draw; ``final_epochs`` > 0 measures one
+    more fresh fit at the end.  ``lr`` = 0 means 1e-3 for adapters and 5e-5 for all weights.
     """
 
     adapter: Annotated[str, one_of("adapter", ("lora", "full"))] = "lora"
@@ -135,16 +141,25 @@ class FinetuneSpec(Spec):
     dropout: NonNegative = 0.0
     lr: NonNegative = 0.0
     head_lr: Positive = 5e-2
-    schedule: Annotated[str, one_of("schedule", ("linear", "rex", "constant"))] = "linear"
+    schedule: Annotated[str, one_of("schedule", SCHEDULES)] = "constant"
     stackelberg: NonNegative = 0.5
     negatives: Count = 5
     update_every: Count = 25
     steps: Count = 20
+    refit_epochs: Index = 12
+    refit_schedule: Annotated[str, one_of("refit_schedule", SCHEDULES)] = "linear"
+    refit_growth: NonNegative = 0.0
     batch_size: Count = 16
     stream_batch: Count = 32
     evaluations: Count = 8
     final_epochs: Index = 0
     test_rows: Index = 0
+
+    @model_validator(mode="after")
+    def _consistent(self) -> "FinetuneSpec":
+        if self.refit_growth and not self.refit_epochs:
+            raise ValueError(f"refit_growth = {self.refit_growth:g}: refits need refit_epochs >= 1, not 0")
+        return self
 
     @property
     def rate(self) -> float:

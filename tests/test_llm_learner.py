@@ -20,7 +20,17 @@ from sim import loop, recorded
 from sim.rules import draws, followers, rounds
 from sim.setup import build
 
-OPTIONS = FinetuneSpec(update_every=8, steps=4, batch_size=4, stream_batch=5, rank=2, dropout=0.1, lr=1e-2)
+OPTIONS = FinetuneSpec(
+    update_every=8,
+    steps=4,
+    batch_size=4,
+    stream_batch=5,
+    rank=2,
+    dropout=0.1,
+    lr=1e-2,
+    schedule="linear",
+    refit_epochs=0,
+)
 STILL = OPTIONS.model_copy(update=dict(steps=0))
 
 
@@ -28,16 +38,19 @@ class Stub:
     """A network whose features are the rows themselves; an update turns their coordinates around."""
 
     def __init__(self, X):
-        self.X, self.turns, self.asked = X, 0, []
+        self.X, self.turns, self.asked, self.begun = X, 0, [], []
 
     def features(self, texts):
         self.asked.append(len(texts))
         rows = self.X[[int(t) for t in texts]]
         return np.roll(rows, self.turns, axis=1)
 
-    def update(self, texts, y, shown, z, number):
+    def begin_again(self):
+        self.begun = [*self.begun, self.turns]
+
+    def update(self, texts, y, shown, rates, number):
         self.turns += 1
-        self.last = texts, y, shown, z
+        self.last = texts, y, shown, rates
         return 0.0
 
 
@@ -103,18 +116,95 @@ def test_an_update_rebuilds_the_design_on_new_features():
 
 
 def test_updates_fall_due_by_labels_and_when_the_budget_is_spent():
-    """20 labels, 8 an update: at 8, 16 and 20; steps in proportion; z runs through the whole budget once."""
-    made, shares = stubbed(np.eye(20), 3, OPTIONS, budget=20), []
+    """20 labels, 8 an update: at 8, 16 and 20; steps in proportion; the rate falls through the whole budget once."""
+    made, rates = stubbed(np.eye(20), 3, OPTIONS, budget=20), []
     for t in range(20):
         before = made.version
         made.predict(t)
         made.update(t, one_hot(t % 3, 3))
         if made.version > before:
-            shares.append(made.tuner.last[3])
-    assert [len(z) for z in shares] == [4, 4, 2] and made.trained == 20
-    np.testing.assert_allclose(np.concatenate(shares), np.arange(0, 20, 2) / 20)
+            rates.append(made.tuner.last[3])
+    assert [len(r) for r in rates] == [4, 4, 2] and made.trained == 20
+    np.testing.assert_allclose(np.concatenate(rates), 1.0 - np.arange(0, 20, 2) / 20)
     made.tune()
+    made.finish()
     assert made.version == 3
+
+
+def buy(made, times, K=3):
+    for t in times:
+        made.predict(t)
+        made.update(t, one_hot(t % K, K))
+
+
+def test_a_refit_trains_first_weights_on_every_label_when_the_budget_is_spent():
+    """8 and 16 labels: updates at a constant rate; 20: a refit of 3 passes whose rate falls to 0; then nothing."""
+    o = OPTIONS.model_copy(update=dict(schedule="constant", refit_epochs=3))
+    made = stubbed(np.eye(20), 3, o, budget=20)
+    buy(made, range(19))
+    assert (made.version, made.refits, made.tuner.begun) == (2, 0, []) and made.tuner.last[3].tolist() == [1.0] * 4
+    buy(made, [19])
+    texts, _, _, rates = made.tuner.last
+    assert (made.version, made.refits, made.tuner.begun, made.trained) == (3, 1, [2], 20)
+    np.testing.assert_allclose(rates, 1.0 - np.arange(15) / 15)
+    assert sorted(texts) == sorted([str(t) for t in range(20)] * 3)
+    made.finish()
+    made.tune()
+    assert (made.version, made.refits) == (3, 1)
+
+
+def test_what_was_bought_of_an_unspent_budget_is_refitted_at_the_end():
+    made = stubbed(np.eye(20), 3, OPTIONS.model_copy(update=dict(refit_epochs=1)), budget=20)
+    made.finish()
+    assert made.version == 0
+    buy(made, range(8))
+    assert (made.trained, made.refits) == (8, 0)
+    made.finish()
+    assert (made.trained, made.refits, made.tuner.begun) == (8, 1, [1])
+
+
+def test_a_refit_falls_due_when_psi_has_grown_by_more_than_log_one_plus_c():
+    """Unit vectors e_1, e_2, ... at lam = 1: every label adds log 2, and every third passes log(1 + 6.9)."""
+    made, due = stubbed(np.eye(20), 3, OPTIONS.model_copy(update=dict(refit_epochs=1, refit_growth=6.9)), 20), []
+    for t in range(20):
+        before = made.refits
+        buy(made, [t])
+        due += [t + 1] * (made.refits - before)
+    assert due == [3, 6, 9, 12, 15, 18, 20] and made.version == 7
+    off = stubbed(np.eye(20), 3, OPTIONS.model_copy(update=dict(refit_epochs=1)), 20)
+    buy(off, range(20))
+    assert off.refits == 1
+
+
+@given(own.rngs, st.integers(1, 6), st.floats(0.01, 20.0), st.floats(0.1, 10.0))
+def test_property_refits_are_bounded_by_the_elliptical_potential(rng, d, C, lam):
+    """At most 1 + D_B / log(1 + C), features turning or collapsing at every update: D_B = d log(1 + B / (lam d))."""
+    B = 40
+    X = rng.normal(size=(B, d)) * rng.exponential(size=d)
+    X /= np.linalg.norm(X, axis=1, keepdims=True)
+    made = stubbed(X, 3, OPTIONS.model_copy(update=dict(refit_epochs=1, refit_growth=C)), B, lam)
+    fickle = made.tuner.features
+    made.tuner.features = lambda texts: (
+        fickle(texts) if made.tuner.turns % 2 else np.tile(np.eye(d)[0], (len(texts), 1))
+    )
+    buy(made, range(B))
+    assert 1 <= made.refits <= 1 + d * np.log1p(B / (lam * d)) / np.log1p(C)
+
+
+def test_a_refit_ends_where_a_fresh_fit_does(encoder):
+    """Warm updates before it leave no trace in the weights: the same labels, order and rates give the same features."""
+    texts, y = tiny_models.sentences(16)
+    rows, ends = learner.minibatches(16, 8, 4, 0), []
+    shown = objective.alternatives(np.zeros((32, 4)), y[rows], 2)
+    for warm in (0, 2):
+        with lora.borrowed(encoder, "lora") as lent:
+            made, _ = trained(lent, OPTIONS.model_copy(update=dict(refit_epochs=1)), warm)
+            before = made.features(texts)
+            made.begin_again()
+            made.update([texts[i] for i in rows], y[rows], shown, 1.0 - np.arange(8) / 8, 7)
+            ends.append(made.logits(made.features(texts)))
+            assert not np.allclose(before, made.features(texts), atol=1e-4)
+    assert np.array_equal(*ends)
 
 
 def test_prompts_are_encoded_in_blocks_and_once():
@@ -202,7 +292,7 @@ def trained(loaded, o, updates, seed=0):
     for u in range(updates):
         rows = learner.minibatches(16, o.steps, o.batch_size, u)
         shown = objective.alternatives(np.zeros((len(rows), 4)), y[rows], 2)
-        losses.append(made.update([texts[i] for i in rows], y[rows], shown, np.full(o.steps, 0.2), u + 1))
+        losses.append(made.update([texts[i] for i in rows], y[rows], shown, np.full(o.steps, 0.8), u + 1))
     return made, losses
 
 
@@ -265,7 +355,7 @@ def test_dropout_differs_between_updates(encoder):
         with lora.borrowed(encoder, "lora") as lent:
             made = tuner.Tuner(lent, 4, o, "float32", (0, 0), 8)
             shown = objective.alternatives(np.zeros((16, 4)), np.tile(y, 4), 1)
-            losses.append(made.update(texts * 4, np.tile(y, 4), shown, np.zeros(4), number))
+            losses.append(made.update(texts * 4, np.tile(y, 4), shown, np.ones(4), number))
     assert losses[0] != losses[1]
 
 
@@ -302,7 +392,7 @@ def test_beginning_again_needs_and_finds_the_first_weights(encoder):
         assert not made.logits(made.features(texts)).any()
     with lora.borrowed(encoder, "lora") as lent:
         made, _ = trained(lent, OPTIONS, 1)
-        with pytest.raises(LlmError, match="give final_epochs >= 1"):
+        with pytest.raises(LlmError, match="give one of them >= 1"):
             made.begin_again()
 
 

@@ -5,6 +5,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from llm.errors import LlmError
+from llm.spec import SCHEDULES
 from llm.tuned import schedule
 
 shares = st.floats(0.0, 1.0, allow_nan=False)
@@ -31,7 +32,7 @@ def test_values(name, z, value):
 @given(shares, shares)
 def test_property_falling_in_the_unit_interval_and_rex_above_linear(a, b):
     low, high = sorted((a, b))
-    for name in schedule.NAMES:
+    for name in SCHEDULES:
         assert 1.0 >= schedule.factor(name, low) >= schedule.factor(name, high) >= 0.0
     assert schedule.factor("rex", a) >= schedule.factor("linear", a)
 

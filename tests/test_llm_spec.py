@@ -4,7 +4,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from llm.spec import CHOICES, Cell, DataSpec, StudySpec, choice
+from llm.spec import CHOICES, Cell, DataSpec, FinetuneSpec, StudySpec, choice
 from sim.setup import build
 
 DATA = DataSpec(path="texts.parquet")
@@ -96,3 +96,9 @@ def test_data_are_named_after_their_file_or_id(path, name):
 @given(st.floats(1e-3, 0.999), st.integers(1000, 10**6))
 def test_property_a_ratio_never_buys_more_than_its_share(ratio, T):
     assert study(rounds=T, budgets=(0.5,)).labels(ratio) <= ratio * T * (1 + 1e-9)
+
+
+def test_growth_needs_refits():
+    with pytest.raises(ValueError, match="refit_growth = 2: refits need refit_epochs >= 1, not 0"):
+        FinetuneSpec(refit_growth=2.0, refit_epochs=0)
+    assert FinetuneSpec(refit_growth=2.0).refit_epochs == 12 and FinetuneSpec(refit_epochs=0).refit_growth == 0.0

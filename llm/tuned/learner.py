@@ -4,12 +4,12 @@ The leader's scores are the ridge's on the network's present features, not the t
 gate compares the gap with the width, alpha ||psi||_P bounds the error of that regression and of no
 other predictor, and both are in reward units.  The head is trained beside it and reported beside it.
 
-A label teaches the ridge at once (Sherman-Morrison).  Every ``update_every`` labels, and when the
-budget is spent, the network is updated; features of the bought labels are then computed again and
-V, P, theta rebuilt from them, because a design of old features would be a confidence about
-a regression that is no longer played.  Upcoming prompts are encoded ``stream_batch`` at a time and
-forgotten at the next update.  psi is that of the rebuilt V and may fall; ``potential`` and ``wide``
-stay what they were when the labels were bought.
+A label teaches the ridge at once (Sherman-Morrison).  Every ``update_every`` labels the network is
+updated, and refitted from its first weights when the budget is spent or psi has grown enough;
+features of the bought labels are then computed again and V, P, theta rebuilt from them, because a
+design of old features would be a confidence about a regression that is no longer played.  Upcoming
+prompts are encoded ``stream_batch`` at a time and forgotten at the next update.  psi is that of the
+rebuilt V and may fall; ``potential`` and ``wide`` stay what they were when the labels were bought.
 """
 
 import math
@@ -21,10 +21,11 @@ import numpy as np
 
 from llm.frozen import ridge
 from llm.spec import FinetuneSpec
-from llm.tuned import objective
+from llm.tuned import objective, schedule
 from llm.tuned.tuner import Tuner, number_of
 from sim.rules.learners import Ridge
 
+COUNTS = ("trained", "version", "encoded", "refits", "refit_psi", "fresh")
 ORDER = 1  # role of the minibatches' order among a run's random numbers (0: weights and dropout)
 
 
@@ -88,6 +89,7 @@ class FineTuned:
         self.labels: list[int] = []
         self.trained = 0
         self.version = 0
+        self.refits, self.refit_psi, self.fresh = 0, 0.0, False
         self.encoded = 0
         self.losses: list[float] = []
         self._block = (0, 0)
@@ -104,12 +106,13 @@ class FineTuned:
         return self.design.predict(x)
 
     def update(self, x: int, one_hot: np.ndarray) -> None:
-        """Learn the bought label one_hot (K,) of prompt x; every ``update_every`` labels tune the network."""
+        """Learn the bought label one_hot (K,) of prompt x, and tune or refit the network where that is due."""
         with self._clock("train"):
             self.design.update(x, one_hot)
             self.labels.append(int(np.argmax(one_hot)))
-        due = len(self.labels) - self.trained
-        if due >= self._o.update_every or len(self.labels) == self._budget:
+        if len(self.labels) == self._budget or self._grown():
+            self.finish()
+        elif len(self.labels) - self.trained >= self._o.update_every:
             self.tune()
 
     def state(self) -> Ridge:
@@ -118,29 +121,34 @@ class FineTuned:
 
     def tune(self) -> None:
         """Update the network on all bought labels, then features, V, P and theta; nothing if none is new."""
-        n, new = len(self.labels), len(self.labels) - self.trained
+        new = len(self.labels) - self.trained
         if new == 0 or self._o.steps == 0:
             return
         steps = math.ceil(self._o.steps * new / self._o.update_every)
-        z = (self.trained + new * np.arange(steps) / steps) / self._budget
-        self.version += 1
-        with self._clock("train"):
-            self._fit(n, z)
-        with self._clock("refresh"):
-            self.design.put(self.design.bought, self.tuner.features([self._texts[t] for t in self.design.bought]))
-            self.design.rebuild(np.array(self.labels))
-        self.trained = n
-        self._block = (0, 0)
+        self._learn((self.trained + new * np.arange(steps) / steps) / self._budget, self._o.schedule)
+
+    def finish(self) -> None:
+        """Refit from the first weights on all bought labels, then as ``tune``; where refits are off, ``tune``."""
+        if len(self.labels) == self.trained and self.fresh:
+            return
+        steps = self._passes(self._o.refit_epochs)
+        if not steps:
+            self.tune()
+            return
+        psi = self.state().psi
+        self.tuner.begin_again()
+        self._learn(np.arange(steps) / steps, self._o.refit_schedule)
+        self.refits, self.fresh = self.refits + 1, True
+        self.refit_psi = max(psi, self.state().psi)  # never falls, so that D_B bounds the number of refits
 
     def refit(self) -> None:
         """Train pretrained weights afresh on all bought labels for ``final_epochs``; the ridge stays as it is."""
-        n = len(self.labels)
-        steps = math.ceil(self._o.final_epochs * n / self._o.batch_size)
+        steps = self._passes(self._o.final_epochs)
         if steps:
             self.tuner.begin_again()
             self.version += 1
             with self._clock("train"):
-                self._fit(n, np.arange(steps) / steps)
+                self._fit(np.arange(steps) / steps, self._o.refit_schedule)
 
     def snapshot(self) -> dict:
         """All that the rest of the run depends on, live."""
@@ -150,7 +158,7 @@ class FineTuned:
             "design": self.design.snapshot(),
             "labels": list(self.labels),
             "losses": list(self.losses),
-            "counts": {"trained": self.trained, "version": self.version, "encoded": self.encoded},
+            "counts": {name: getattr(self, name) for name in COUNTS},
             "block": [start, stop],
             "block_rows": self.design._X[start:stop],
             "seconds": dict(self.seconds),
@@ -167,12 +175,32 @@ class FineTuned:
         self.design.put(slice(*self._block), saved["block_rows"])
         self.seconds = dict(saved["seconds"])
 
-    def _fit(self, n: int, z: np.ndarray) -> None:
-        rows = minibatches(n, len(z), self._o.batch_size, number_of(*self._key, self.version, ORDER))
+    def _grown(self) -> bool:
+        """Whether psi has grown by more than log(1 + C) since the last refit."""
+        C = self._o.refit_growth
+        return C > 0 and self.state().psi - self.refit_psi > math.log1p(C)
+
+    def _passes(self, epochs: int) -> int:
+        return math.ceil(epochs * len(self.labels) / self._o.batch_size)
+
+    def _learn(self, z: np.ndarray, name: str) -> None:
+        self.version += 1
+        self.fresh = False
+        with self._clock("train"):
+            self._fit(z, name)
+        with self._clock("refresh"):
+            self.design.put(self.design.bought, self.tuner.features([self._texts[t] for t in self.design.bought]))
+            self.design.rebuild(np.array(self.labels))
+        self.trained = len(self.labels)
+        self._block = (0, 0)
+
+    def _fit(self, z: np.ndarray, name: str) -> None:
+        rows = minibatches(len(self.labels), len(z), self._o.batch_size, number_of(*self._key, self.version, ORDER))
         y = np.array(self.labels)[rows]
         times = [self.design.bought[i] for i in rows]
         shown = objective.alternatives(self.design.scores(times), y, self._o.negatives)
-        self.losses.append(self.tuner.update([self._texts[t] for t in times], y, shown, z, self.version))
+        rates = np.array([schedule.factor(name, float(share)) for share in z])
+        self.losses.append(self.tuner.update([self._texts[t] for t in times], y, shown, rates, self.version))
 
     @contextmanager
     def _clock(self, name: str) -> Iterator[None]:

@@ -1,7 +1,7 @@
 """Finetune mode: one cell of a study with the network updated on the labels that its gate buys.
 
 ``run_cell`` is ``frozen.play_cell`` with another learner.  Evaluations are evenly spaced, the last
-at T; before it the network is updated on labels left over from the last full batch.  A cell may be
+at T; before it the network is refitted with labels that came after the last refit.  A cell may be
 killed at any moment: played again with the same folder it continues, and ends with the same rows.
 """
 
@@ -36,12 +36,14 @@ class Tuned(NamedTuple):
     """A played cell: what tables need, and what only fine-tuning has.
 
     ``played.rows``' accuracy is the ridge's on the features of that moment and ``played.heads`` (R,)
-    the trained head's.  losses (U,): mean loss of every update.  encoded: texts a second while scoring.
+    the trained head's.  losses (U,): mean loss of every update and refit.  encoded: texts a second while
+    scoring.  refits: trainings from the first weights in the course of the run.
     """
 
     played: tables.Played
     losses: np.ndarray
     encoded: float
+    refits: int = 0
 
 
 def run_cell(
@@ -116,16 +118,16 @@ class _Run:
         peak = peak_memory(self.learner.tuner.model.device)
         played = tables.Played(rows, self.g.d, float(heads[-1]), seconds, peak, heads, refit)
         encoded = self.learner.encoded / max(seconds["scoring"], 1e-9)
-        return Tuned(played, np.array(self.learner.losses), encoded)
+        return Tuned(played, np.array(self.learner.losses), encoded, self.learner.refits)
 
     def evaluate(self, state: Any) -> float:
         """Held-out accuracy of the ridge; the head's is kept beside it."""
         return self.replay.tell(self.measure)[0]
 
     def measure(self) -> list[float]:
-        """[ridge, head] accuracy on present features; at T after an update on what was left over."""
+        """[ridge, head] accuracy on present features; at T after a refit on what was left over."""
         if self.replay.evaluations == self.last - 1:
-            self.learner.tune()
+            self.learner.finish()
         return self.held_out.measure(self.learner)
 
     def refit(self) -> float:

@@ -1,8 +1,7 @@
 """The network's half of a fine-tuned learner: features, a classification head, and its updates.
 
     psi_w(x) = pooled features of the network with weights w, norm 1       s(x) = W psi_w(x) + b
-An *update* is a few AdamW steps on minibatches of all labels bought so far, with the learning rate
-of ``schedule`` at the share of the budget trained on.  Everything random (adapters, order of the
+An *update* is some AdamW steps on minibatches of the labels bought so far.  Everything random (adapters, order of the
 minibatches, dropout) is a function of (seed, replication, update), and torch's own generator is
 left as it was found.
 """
@@ -17,7 +16,7 @@ import torch
 from llm.errors import LlmError, MemoryExhaustedError
 from llm.model import Model, in_memory
 from llm.spec import FinetuneSpec
-from llm.tuned import lora, objective, schedule
+from llm.tuned import lora, objective
 
 WEIGHT_DECAY = 0.01
 CLIP = 1.0  # largest norm of a step's gradient
@@ -36,7 +35,7 @@ class Tuner:
         self.head = torch.nn.utils.skip_init(torch.nn.Linear, self.model.width, K, device=model.device)
         self._fresh: dict[str, torch.Tensor] = {}
         self._blank()
-        if o.final_epochs:
+        if o.final_epochs or o.refit_epochs:
             self._fresh = {k: v.to("cpu", copy=True) for k, v in lora.trained(self.model.network).items()}
 
     def features(self, texts: Sequence[str]) -> np.ndarray:
@@ -50,8 +49,8 @@ class Tuner:
             rows = torch.from_numpy(X).to(self.model.device, torch.float32)
             return self.head(rows).double().cpu().numpy()
 
-    def update(self, texts: Sequence[str], y: np.ndarray, shown: np.ndarray, z: np.ndarray, number: int) -> float:
-        """One step for each row of ``z`` (steps,): the share of the budget at that step.
+    def update(self, texts: Sequence[str], y: np.ndarray, shown: np.ndarray, rates: np.ndarray, number: int) -> float:
+        """One step for each of ``rates`` (steps,): the factor on the learning rate at that step.
 
         texts, y, shown: steps * batch_size rows, gold labels, follower's alternatives (n, M).
         Returns the mean loss.  Raises MemoryExhaustedError.
@@ -60,9 +59,9 @@ class Tuner:
         network.train()
         try:
             with seeded(self.model.device, *self._key, number):
-                for i, share in enumerate(z):
+                for i, rate in enumerate(rates):
                     rows = slice(i * size, (i + 1) * size)
-                    losses.append(self._fits(list(texts[rows]), y[rows], shown[rows], float(share)))
+                    losses.append(self._fits(list(texts[rows]), y[rows], shown[rows], float(rate)))
         finally:
             network.eval()
             self._optimizer.zero_grad(set_to_none=True)
@@ -83,9 +82,9 @@ class Tuner:
         self._optimizer.load_state_dict(saved["optimizer"])
 
     def begin_again(self) -> None:
-        """Back to the pretrained weights with fresh adapters and a blank head (final_epochs > 0)."""
+        """Back to the pretrained weights with fresh adapters and a blank head (final_epochs or refit_epochs > 0)."""
         if not self._fresh:
-            raise LlmError("final_epochs = 0 keeps no copy of the first weights; give final_epochs >= 1")
+            raise LlmError("final_epochs = refit_epochs = 0 keeps no copy of the first weights; give one of them >= 1")
         lora.put_back(self.model.network, self._fresh)
         self._blank()
 
@@ -100,9 +99,9 @@ class Tuner:
         ]
         self._optimizer = torch.optim.AdamW(groups, weight_decay=WEIGHT_DECAY)
 
-    def _fits(self, texts: list[str], y: np.ndarray, shown: np.ndarray, share: float) -> float:
+    def _fits(self, texts: list[str], y: np.ndarray, shown: np.ndarray, rate: float) -> float:
         try:
-            return in_memory(lambda: self._step(texts, y, shown, share), len(texts))
+            return in_memory(lambda: self._step(texts, y, shown, rate), len(texts))
         except MemoryExhaustedError as error:
             smaller = max(1, len(texts) // 2)
             raise MemoryExhaustedError(
@@ -110,10 +109,10 @@ class Tuner:
                 "max_length or adapter 'lora'; checkpoints written so far are kept"
             ) from error
 
-    def _step(self, texts: list[str], y: np.ndarray, shown: np.ndarray, share: float) -> float:
+    def _step(self, texts: list[str], y: np.ndarray, shown: np.ndarray, rate: float) -> float:
         device = self.model.device
         for group in self._optimizer.param_groups:
-            group["lr"] = group["base"] * schedule.factor(self._o.schedule, share)
+            group["lr"] = group["base"] * rate
         with self._arithmetic():
             rows = self.model.pool(self.model.tokenize(texts))
         gold, against = torch.from_numpy(y).to(device), torch.from_numpy(shown).to(device)
