@@ -2,8 +2,9 @@
 
 Scores and widths are the ridge's on the features of the present weights.  A label teaches the ridge at once; when
 the information bought since the last fit exceeds ``refit_growth`` the model is fitted anew to all labels, features
-are computed again and V is rebuilt.  psi is that of the rebuilt V and may fall, so lemma 0 bounds the number of
-fits only as far as the features stay what they were: the ledger checks it.
+are computed again and V is rebuilt.  The rebuilt V may hold less information, so a fit counts from the larger of psi
+before and after it: what it counts from never falls, and lemma 0 bounds the fits by 1 + D_B / refit_growth though
+features change.
 """
 
 from collections.abc import Iterator
@@ -72,6 +73,7 @@ class TunedPools:
 
     def refit(self, t: int) -> None:
         """Fit the untuned model to all labels so far, then features, V, P and theta anew."""
+        before = self.ridge.state().psi
         with self.clock("train"):
             self.fit(self.lessons(t), "dpo")
         self.version += 1
@@ -81,7 +83,7 @@ class TunedPools:
             for start, Phi in zip(self.ridge.rounds, self.stream.phi(self.ridge.rounds), strict=True):
                 self.ridge.put(start, Phi[None])
             self.ridge.rebuild()
-        self._mark, self._block = self.ridge.state().psi, (0, 0)
+        self._mark, self._block = max(before, self.ridge.state().psi), (0, 0)
 
     def fit(self, items: list[tuple[int, int, int]], method: str) -> None:
         """Train the untuned weights on the items; ``method`` is that of preferences."""

@@ -3,8 +3,7 @@
 smoke  seconds: a tiny random model on made-up words, both modes, every method
 cpu    SmolLM2-135M on four sets of answers and two of preferences; about two hours on two cores
 gpu    the same sets in bfloat16, longer streams, five replications; or a bigger model by --model
-Constants (ridge, growth, tokens, budgets) were set on replication 0 of seed set 0 of banking77 and pandalm; the
-tiers play seed set 1.
+Constants (ridge, growth, tokens, budgets) were set on replication 0 of seed set 0; the tiers play seed set 1.
 """
 
 from pathlib import Path
@@ -70,7 +69,7 @@ def _answers(files: dict[str, Path], tier: str, scale: float, model: str, device
                 data=DataSpec(path=str(files[name]), **columns),
                 model=_model(tier, model, device),
                 gates=ANSWER_GATES,
-                rounds=int(400 * size),
+                rounds=int(300 * size),
                 budget=0.25,
                 replications=3 if tier == "cpu" else 5,
                 seed=SEED,
