@@ -9,5 +9,6 @@ model       any encoder or causal model: features, likelihoods;  loading, packag
 run tables  every missing cell of a study; results and timings apart
 frozen/     features recorded once, ridge on them, a logistic head
 tuned/      a network trained on the labels that its gate bought; a run that may be killed at any moment
+generative/ a generative model: candidate answers and preferences;  distractors: candidates from rows of a kind
 budgeted trainer  an ordinary transformers training run whose labels a gate buys
 """

@@ -91,6 +91,7 @@ def main(
     answer_tokens: Annotated[int, typer.Option(help="Answers, preferences: tokens read of an answer (24).")] = 0,
     held: Annotated[int, typer.Option(help="Answers, preferences: held-out prompts evaluated (100).")] = 0,
     method: Annotated[list[str] | None, typer.Option(help="Preferences: dpo, ipo, rdpo, spa, ssapo, ssapo_0.")] = None,
+    predict: Annotated[bool, typer.Option("--predict", help="Answers, preferences: tune nothing.")] = False,
     layers: Annotated[int, typer.Option(help="Answers, preferences: top layers that are tuned.")] = 8,
     epochs: Annotated[float, typer.Option(help="Answers, preferences: passes of a fit.")] = 4.0,
     out: Annotated[Path, typer.Option(help="Output folder.")] = Path("results/llm"),

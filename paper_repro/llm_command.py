@@ -63,6 +63,9 @@ def show_generative(folder: Path) -> int:
 
     tables = {name: pd.read_parquet(folder / f"{name}.parquet") for name in ("lm_runs", "lm_times")}
     modes = set(tables["lm_runs"]["mode"])
+    if not tables["lm_runs"]["tuned"].any():
+        print("predictions only: nothing was tuned, so there is nothing to judge or to draw")
+        return 0
     names = ("f28_lm_orders", *(("f29_lm_preferences",) if "preferences" in modes else ()))
     return _shown(CLAIMS, names, tables, folder)
 
@@ -71,8 +74,13 @@ def _shown(claims: Sequence[Claim], figures: tuple[str, ...], tables: dict[str, 
     from paper_repro import drawing
     from theory.claims import LEVEL
     from theory.ledger import exit_code, judge
+    from theory.stats import PAIR
 
-    verdicts = pd.DataFrame([judge(claim, tables, LEVEL) for claim in claims])
+    played = pd.concat([t[PAIR] for t in tables.values()]).drop_duplicates()
+    if len(played) < 2:
+        print("one replication has no spread: no claim is judged; give --seeds 2 or more")
+        claims = ()
+    verdicts = pd.DataFrame([judge(claim, tables, LEVEL) for claim in claims], columns=None if claims else ["verdict"])
     for row in verdicts.itertuples():
         print(f"{row.id:<5} {row.verdict:<13} {row.statement}")
     print("\n".join(map(str, drawing.write(figures, tables, folder / "figures"))))

@@ -33,6 +33,7 @@ def study(o: dict[str, Any], data: DataSpec) -> LmSpec:
         budget=(o["budget"] or [0.2])[0],
         replications=o["seeds"],
         seed=o["seed"],
+        predict=o["predict"],
         tune=TuneSpec(**tune),
         **constants,
         **{k: tuple(v) for k, v in lists.items() if v},

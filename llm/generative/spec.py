@@ -57,6 +57,9 @@ class TuneSpec(Spec):
         return self
 
 
+UNSHARED = {"data", "model", "gates", "methods", "replications", "budget", "predict"}  # a cell tells its own
+
+
 class Cell(NamedTuple):
     """One run: ``key()`` names its results; ``digest`` everything that all cells share."""
 
@@ -81,6 +84,7 @@ class LmSpec(Spec):
 
     candidates N a prompt, of which the follower shows the gold and ``alternatives`` M; features, teaches: see
     ``features``; lam of the ridge.  prompt_tokens, answer_tokens: what is read of each.  held prompts are evaluated.
+    predict: only the untuned model's predictions are played, which is cheap.
     """
 
     data: DataSpec
@@ -104,6 +108,7 @@ class LmSpec(Spec):
     held: Count = 100
     block: Count = 32
     evaluations: Count = 4
+    predict: bool = False
     tune: TuneSpec = TuneSpec()
 
     @model_validator(mode="after")
@@ -139,7 +144,7 @@ class LmSpec(Spec):
 
     def digest(self, data: str, model: str, code: str) -> str:
         """Digest of what all cells share; the arguments are content hashes."""
-        own = self.model_dump(mode="json", exclude={"data", "model", "gates", "methods", "replications", "budget"})
+        own = self.model_dump(mode="json", exclude=UNSHARED)
         own |= dict(
             data=data, model=model, code=code, dtype=self.model.dtype, device=self.model.device.partition(":")[0]
         )
@@ -151,7 +156,7 @@ class LmSpec(Spec):
         return [
             Cell(gate, tuned, self.labels, self.rounds, self.seed, rep, self.mode, digest)
             for rep in range(self.replications)
-            for tuned in (False, True)
+            for tuned in ((False,) if self.predict else (False, True))
             for gate in self.played
             if tuned or gate != "adpo"  # its margin is the tuned model's own
         ]
