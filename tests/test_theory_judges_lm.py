@@ -167,7 +167,14 @@ def test_overhead_in_every_tuned_run(gate, outcome):
 
 @pytest.mark.parametrize(
     ("gain", "noise", "outcome"),
-    [(0.1, 1e-3, PASS), (0.001, 0.0, PASS), (-0.001, 0.0, REFUTED), (-0.1, 1e-3, REFUTED), (0.0, 0.05, INCONCLUSIVE)],
+    [
+        (0.1, 1e-3, PASS),
+        (0.011, 0.0, PASS),
+        (0.009, 0.0, REFUTED),
+        (0.0, 0.0, REFUTED),
+        (-0.1, 1e-3, REFUTED),
+        (0.01, 0.05, INCONCLUSIVE),
+    ],
 )
 def test_tuning_improves_the_models_own_score(gain, noise, outcome):
     table = runs("answers", ("sft",), lambda m, g: 0.5 + (gain if g == "random" else -9.0 * gain), noise=noise)
