@@ -43,6 +43,8 @@ def model(folder: Path) -> str:
     from tokenizers import Tokenizer, models, pre_tokenizers
     from transformers import LlamaConfig, LlamaForCausalLM, PreTrainedTokenizerFast
 
+    from llm.loading import quiet
+
     if (folder / "config.json").is_file() and (folder / "model.safetensors").is_file():
         return str(folder)
     words = (*SPECIAL, *THEMES, *FILLERS, *map(str, range(10)))
@@ -62,7 +64,7 @@ def model(folder: Path) -> str:
         bos_token_id=2,
         eos_token_id=3,
     )
-    with torch.random.fork_rng(devices=[]):
+    with quiet(), torch.random.fork_rng(devices=[]):
         torch.manual_seed(7)
         LlamaForCausalLM(config).save_pretrained(folder)
     return str(folder)
