@@ -23,7 +23,17 @@ from sim.files import write_atomic
 from sim.version import CODE
 
 ROOM = Path(__file__).parent.parent
-AROUND = ("__main__", "run", "streams", "tables", "trainer", "budgeted", "packaged", "loading", "errors")
+AROUND: tuple[str, ...] = (
+    "__main__",
+    "run",
+    "streams",
+    "tables",
+    "trainer",
+    "budgeted",
+    "packaged",
+    "loading",
+    "errors",
+)
 AROUND += tuple(
     f"generative/{name}" for name in ("run", "tables", "tiers", "tiny", "command")
 )  # no number depends on them
