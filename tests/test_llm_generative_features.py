@@ -51,7 +51,9 @@ def compare(ridge, Z, lam, atol):
     assert (told.wide, told.n) == (state.wide, state.n)
 
 
-@given(rng=own.rngs, M=st.integers(1, 3), d=st.integers(1, 6), lam=own.scales, teaches=st.sampled_from(["shown", "pair"]))
+@given(
+    rng=own.rngs, M=st.integers(1, 3), d=st.integers(1, 6), lam=own.scales, teaches=st.sampled_from(["shown", "pair"])
+)
 def test_the_ridge_is_the_simulators_on_differences(rng, M, d, lam, teaches):
     Phi = pooled(rng, 12, 4, d)
     ridge = features.PoolRidge(Phi.copy(), lam, 7, teaches)

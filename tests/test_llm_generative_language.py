@@ -97,7 +97,9 @@ def test_tokens_count_what_went_through_the_top(lm):
 def test_the_gradient_reaches_the_adapters_of_the_top_layers_and_nothing_else(lm, model):
     rows, states = packed_rows(lm)
     with lm.adapted(2, 4.0, (0, 0)) as weights:
-        assert {int(name.split("layers.")[1].split(".")[0]) for name in weights} == set(range(lm.cut, lm.cut + lm.layers))
+        assert {int(name.split("layers.")[1].split(".")[0]) for name in weights} == set(
+            range(lm.cut, lm.cut + lm.layers)
+        )
         for name, tensor in weights.items():
             if "lora_B" in name:
                 tensor.normal_(0.0, 0.1)  # at their fresh value of 0 no gradient reaches lora_A
@@ -111,6 +113,7 @@ def test_the_gradient_reaches_the_adapters_of_the_top_layers_and_nothing_else(lm
 
 def test_adapters_leave_the_model_as_it_was_even_after_an_exception(lm, model):
     digest, free = model.digest(), {n: p.requires_grad for n, p in model.network.named_parameters()}
+    assert all(free.values()), "a pretrained model comes with all its weights free"
     names, mode = list(dict(model.network.named_modules())), model.network.training
     rows, states = packed_rows(lm)
     before = lm.scores(rows, states)

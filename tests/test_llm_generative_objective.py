@@ -29,12 +29,12 @@ def softplus(x):
 def by_hand(kind, pairs, o, moved=None):
     """The mean loss of pairs (better, worse, their references, their tokens)."""
     total = 0.0
-    for i, (w, l, rw, rl, nw, nl) in enumerate(pairs):
-        h = (w - rw) - (l - rl)
+    for i, (w, v, rw, rv, nw, nv) in enumerate(pairs):
+        h = (w - rw) - (v - rv)
         if kind == "dpo":
             total += softplus(-o.beta * h)
         elif kind == "ipo":
-            total += ((w - rw) / nw - (l - rl) / nl - 1 / (2 * o.beta)) ** 2
+            total += ((w - rw) / nw - (v - rv) / nv - 1 / (2 * o.beta)) ** 2
         elif kind == "rdpo":
             total += ((1 - o.q) * softplus(-o.beta * h) - o.q * softplus(o.beta * h)) / (1 - 2 * o.q)
         else:
@@ -65,8 +65,8 @@ def test_the_moved_loss_is_its_formula_never_below_dpo_and_dpo_where_nothing_mov
 @given(pairs=logs, weight=own.floats(0.0, 2.0))
 def test_the_loss_of_answers_is_its_formula(pairs, weight):
     sums, counts, _ = tensors(pairs)
-    told = [(w / nw, l / nl) for w, l, _, _, nw, nl in pairs]
-    want = sum(-w + weight * softplus(l - w) for w, l in told) / len(pairs)
+    told = [(w / nw, v / nv) for w, v, _, _, nw, nv in pairs]
+    want = sum(-w + weight * softplus(v - w) for w, v in told) / len(pairs)
     assert float(objective.answers(sums, counts, weight)) == pytest.approx(want, rel=1e-9)
 
 

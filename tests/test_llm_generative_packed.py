@@ -26,7 +26,7 @@ def test_every_place_of_a_row_from_its_definition(prompt, own):
             segments.append(k + 1)
     assert (row.ids.tolist(), row.position.tolist(), row.segment.tolist()) == (ids, places, segments)
     assert list(zip(row.source.tolist(), row.target.tolist(), row.owner.tolist(), strict=True)) == lessons
-    assert row.K == len(own)
+    assert len(own) == row.K
 
 
 @given(many=rows)

@@ -65,7 +65,7 @@ def rows_of(spec, gate, stream, tuned=True):
     return json.dumps(play.cell_rows(spec, cell_of(spec, gate, tuned), stream)[0])
 
 
-@pytest.mark.parametrize("mode, gates", [("answers", ("random", "margin")), ("preferences", ("adpo", "random"))])
+@pytest.mark.parametrize(("mode", "gates"), [("answers", ("random", "margin")), ("preferences", ("adpo", "random"))])
 def test_a_cell_is_the_same_bytes_again_in_another_order_and_alone(studies, parts, shared, mode, gates):
     spec, stream = studies[mode].model_copy(update={"methods": ("dpo", "ssapo")}), shared[mode]
     first = {(g, t): rows_of(spec, g, stream, t) for g in gates for t in (False, True) if t or g != "adpo"}
@@ -149,7 +149,9 @@ def test_the_model_is_fitted_anew_when_the_information_since_the_last_fit_exceed
 
 
 def test_growth_of_nothing_fits_at_the_end_only(studies, shared):
-    spec = studies["answers"].model_copy(update=dict(tune=studies["answers"].tune.model_copy(update={"refit_growth": 0})))
+    spec = studies["answers"].model_copy(
+        update=dict(tune=studies["answers"].tune.model_copy(update={"refit_growth": 0}))
+    )
     rows, _ = play.cell_rows(spec, cell_of(spec, "random"), shared["answers"])
     assert rows[0]["refits"] == 0 and rows[0]["refit_bound"] != rows[0]["refit_bound"]
     predicted = json.loads(rows_of(spec, "random", shared["answers"], tuned=False))
@@ -175,13 +177,12 @@ class Margins(OwnMargin):
 @pytest.mark.parametrize("budget", [0.5, 0.15])
 def test_adpo_takes_free_labels_exactly_where_its_margin_is_sure(studies, shared, budget):
     base = studies["preferences"]
-    tune = base.tune.model_copy(update=dict(beta=5.0, refit_growth=1.0, rate=0.05))
+    tune = base.tune.model_copy(update=dict(beta=20.0, refit_growth=1.0, rate=0.05))
     spec = base.model_copy(update=dict(tune=tune, budget=budget, methods=("dpo",)))
     learner, rows = watched(spec, shared["preferences"], "adpo", Margins)
     margins = {t: r[0] - r[1] for t, r in learner.told.items()}
     sure = [t for t in range(spec.rounds) if abs(margins[t]) > ADPO_MARGIN]
     unsure = [t for t in range(spec.rounds) if abs(margins[t]) <= ADPO_MARGIN]
-    print(learner.refits, margins)
     assert sure and unsure and learner.refits
     assert learner.bought == unsure[: spec.labels]
     gold = shared["preferences"].gold
@@ -228,8 +229,10 @@ def test_methods_of_one_cell_start_from_the_same_labels(studies, shared):
     assert [row["method"] for row in rows] == list(spec.methods)
     assert len({(row["labels"], row["mistakes"], row["accuracy"], row["tokens"]) for row in rows}) == 1
     assert len({row["loss"] for row in rows}) > 1
-    one, _ = play.cell_rows(spec.model_copy(update={"methods": ("rdpo",)}), cell_of(spec, "random"), shared["preferences"])
-    same = [row for row in rows if row["method"] == "rdpo"][0]
+    one, _ = play.cell_rows(
+        spec.model_copy(update={"methods": ("rdpo",)}), cell_of(spec, "random"), shared["preferences"]
+    )
+    same = next(row for row in rows if row["method"] == "rdpo")
     assert {k: v for k, v in one[0].items() if k != "tokens"} == {k: v for k, v in same.items() if k != "tokens"}
     others, _ = play.cell_rows(spec, cell_of(spec, "margin"), shared["preferences"])
     assert [row["method"] for row in others] == ["dpo", "ipo", "rdpo"]  # self-annotation is compared on random's labels

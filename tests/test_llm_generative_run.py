@@ -97,7 +97,9 @@ def test_what_is_finished_of_a_study_is_collected(specs, played, tmp_path):
         tables.kept(out / "cells", cell).note.unlink()  # the note is written last: this cell was being written
     found, times = run.collect(run.plan(specs, out), out)
     assert len(found) == len(times) == 9 and run.plan(specs, out).missing == 7
-    pd.testing.assert_frame_equal(found.reset_index(drop=True), played[1].iloc[[0, *range(8, 16)]].reset_index(drop=True))
+    pd.testing.assert_frame_equal(
+        found.reset_index(drop=True), played[1].iloc[[0, *range(8, 16)]].reset_index(drop=True)
+    )
 
 
 @pytest.mark.parametrize("damage", ["cut", "edited", "another cell's"])
@@ -112,7 +114,7 @@ def test_a_damaged_cell_is_an_error_with_the_way_out(specs, played, tmp_path, da
     else:
         shutil.copy(other.path, kept.path)
         shutil.copy(other.note, kept.note)
-    with pytest.raises(CacheError, match="is damaged .*delete it and its note to play the cell again") as error:
+    with pytest.raises(CacheError, match=r"is damaged .*delete it and its note to play the cell again") as error:
         run.run(run.plan(specs, out), out)
     assert str(kept.path) in str(error.value) and "\n" not in str(error.value)
 

@@ -18,13 +18,13 @@ def test_one_cell_a_gate_replication_and_kind_and_adpo_has_no_prediction():
     assert len({c.key() for c in cells}) == len(cells)
 
 
-@pytest.mark.parametrize("budget, T, B", [(0.2, 200, 40), (0.29, 100, 29), (0.58, 50, 29), (7, 20, 7), (20, 20, 20)])
+@pytest.mark.parametrize(("budget", "T", "B"), [(0.2, 200, 40), (0.29, 100, 29), (0.58, 50, 29), (7, 20, 7), (9, 9, 9)])
 def test_a_budget_is_a_share_or_a_number(budget, T, B):
     assert LmSpec(data=DATA, budget=budget, rounds=T).labels == B
 
 
 @pytest.mark.parametrize(
-    "change, message",
+    ("change", "message"),
     [
         (dict(gates=("llf_paced",)), "'llf_paced' counts one vector a label; use it with teaches 'pair'"),
         (dict(gates=("adpo",)), "buys preferences; use it in mode preferences"),

@@ -70,7 +70,7 @@ def one_line(told, *words):
 
 
 @pytest.mark.parametrize(
-    "words, expected",
+    ("words", "expected"),
     [
         (("--tier", "cpu"), ("--data", "banking77", "hh_harmless")),
         (("--tier", "cpu", "--data", "/nonexistent"), ("lacks banking77/data.parquet", "--data")),
@@ -91,7 +91,7 @@ def ask(folder, out, mode, *words, model="model"):
 
 
 @pytest.mark.parametrize(
-    "mode, words, expected",
+    ("mode", "words", "expected"),
     [
         ("answer", (), ("'answer' is unknown", "frozen, finetune, answers, preferences")),
         ("answers", ("--budget", "0.1", "--budget", "0.2"), ("one budget", "give --budget once")),

@@ -179,10 +179,12 @@ def _vectors(learner, spec):
 
 
 CASES = [*itertools.product(followers.POOL, GATES[:4], ["pair"]), *[("hard_negative", g, "pair") for g in GATES[4:]]]
-CASES += [(f, g, "shown") for f, g in (("iid", "random"), ("hard_negative", "margin"), ("best_response", "llf_quantile"))]
+CASES += [
+    (f, g, "shown") for f, g in (("iid", "random"), ("hard_negative", "margin"), ("best_response", "llf_quantile"))
+]
 
 
-@pytest.mark.parametrize("follower, gate, teaches", CASES)
+@pytest.mark.parametrize(("follower", "gate", "teaches"), CASES)
 def test_the_loop_plays_pools_as_a_naive_twin(follower, gate, teaches):
     radius = dict(radius_mode="scaled", radius_c=0.1) if gate == "llf_quantile" else {}
     spec = spec_of(gate, follower, **radius)
