@@ -25,22 +25,23 @@ def run(arguments: list[str]) -> int:
         raise ValueError(f"{error.name} is not installed; pip install 'budgeted-stackelberg[llm]'") from error
     if code or "--dry-run" in arguments or "--help" in arguments:
         return int(code or 0)
-    return show(folder_in(arguments))
+    classes = option(arguments, "--mode", "frozen") in ("frozen", "finetune")
+    return (show_classes if classes else show_generative)(folder_in(arguments))
 
 
 def folder_in(arguments: list[str]) -> Path:
     """The value of --out, in either spelling."""
-    for i, word in enumerate(arguments):
-        if word.startswith("--out="):
-            return Path(word.removeprefix("--out="))
-        if word == "--out":
-            return Path(arguments[i + 1])
-    return Path("results/llm")
+    return Path(option(arguments, "--out", "results/llm"))
 
 
-def show(folder: Path) -> int:
-    """Judge and draw the tables of a study's folder; prints verdicts and files."""
-    return show_generative(folder) if (folder / "lm_runs.parquet").is_file() else show_classes(folder)
+def option(arguments: list[str], name: str, default: str) -> str:
+    """The last value of an option, in either spelling, as the command line reads it."""
+    for i, word in reversed(list(enumerate(arguments))):
+        if word.startswith(f"{name}="):
+            return word.removeprefix(f"{name}=")
+        if word == name:
+            return arguments[i + 1]
+    return default
 
 
 def show_classes(folder: Path) -> int:

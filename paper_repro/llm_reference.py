@@ -42,7 +42,7 @@ def run(
     if update:
         for path in write(out, specs[0].model.name, specs[0].model.device, tier):
             print(f"wrote {path}")
-    told = llm_command.show(out)
+    told = llm_command.show_generative(out)
     if tier == "smoke":
         print("the smoke tier plays a random model: it shows that everything runs, and its verdicts mean nothing")
     return 0 if tier == "smoke" else told

@@ -33,6 +33,10 @@ def load(spec: DataSpec) -> Pools:
     other than 0, 1 and 2.
     """
     frame = text.read(spec)
+    if spec.split_column in frame:
+        frame = frame[frame[spec.split_column].isin([*spec.train_splits, *spec.test_splits])]
+    if len(frame) == 0:
+        raise DataError(f"{spec.path}: no row is left; give other splits")
     prompt = _found(frame, spec, "prompt", (spec.text_column,) if spec.text_column else PROMPTS)
     first, second, winner = _sides(frame, spec)
     if "input" in frame:

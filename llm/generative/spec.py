@@ -120,6 +120,10 @@ class LmSpec(Spec):
                 raise ValueError(f"gate {name!r} buys preferences; use it in mode preferences")
             if chosen(name).view != "width":
                 raise ValueError(f"gate {name!r} has no reading on candidate answers; valid: {', '.join(valid())}")
+        if not self.methods or len(set(self.methods)) < len(self.methods):
+            raise ValueError(f"methods = {list(self.methods)}: give at least one, each once")
+        if self.mode == "preferences" and set(self.methods) <= set(SELF) and self.played != ("random",):
+            raise ValueError(f"methods = {list(self.methods)} play on gate 'random' alone; give that gate, or add dpo")
         if len(set(self.gates)) < len(self.gates):
             raise ValueError(f"gates = {list(self.gates)}: give each once")
         if not 1 <= self.labels <= self.rounds:

@@ -43,7 +43,7 @@ def model(folder: Path) -> str:
     from tokenizers import Tokenizer, models, pre_tokenizers
     from transformers import LlamaConfig, LlamaForCausalLM, PreTrainedTokenizerFast
 
-    from llm import loading
+    from llm.loading import quiet
 
     if (folder / "config.json").is_file() and (folder / "model.safetensors").is_file():
         return str(folder)
@@ -64,7 +64,7 @@ def model(folder: Path) -> str:
         bos_token_id=2,
         eos_token_id=3,
     )
-    with torch.random.fork_rng(devices=[]), loading.quiet():
+    with quiet(), torch.random.fork_rng(devices=[]):
         torch.manual_seed(7)
         LlamaForCausalLM(config).save_pretrained(folder)
     return str(folder)
