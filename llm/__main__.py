@@ -85,6 +85,7 @@ def main(
     final_epochs: Annotated[int, typer.Option(help="Fine-tuning: epochs of a fresh fit at the end (0: none).")] = 0,
     candidates: Annotated[int, typer.Option(help="Answers: candidates a prompt (default 6).")] = 0,
     alternatives: Annotated[int, typer.Option(help="Answers: shown beside the gold (default 3).")] = 0,
+    teaches: Annotated[str, typer.Option(help="Answers: a label teaches every shown answer, or a pair.")] = "",
     features: Annotated[str, typer.Option(help="Answers, preferences: product, answer or joint.")] = "",
     template: Annotated[str, typer.Option(help="Answers, preferences: plain or chat.")] = "",
     prompt_tokens: Annotated[int, typer.Option(help="Answers, preferences: tokens read of a prompt (40).")] = 0,

@@ -86,7 +86,8 @@ def load(spec: DataSpec) -> Data:
     string nor finite number, fewer than two labels, candidates that are no list of at least two distinct
     non-empty strings with the gold answer, or a data set id that the hub does not serve.
     """
-    frame = distractors.added(read(spec), spec)
+    frame = read(spec)
+    frame = distractors.added(frame, spec, held_out(frame, spec))
     text = _column(frame, spec, "text", spec.text_column, TEXT_NAMES)
     label = _column(frame, spec, "label", spec.label_column, LABEL_NAMES)
     for given in (spec.candidates_column, spec.same_column, spec.group_column):

@@ -236,9 +236,7 @@ def compare(
 
 @command()
 def falsify(
-    claim: Annotated[
-        list[str] | None, typer.Option("--claim", help="Claim id; may be repeated (default: all).")
-    ] = None,
+    claim: Annotated[list[str] | None, typer.Option("--claim", help="Claim id; repeatable (default: all).")] = None,
     minutes: Annotated[float, typer.Option("--minutes", help="Wall clock for the whole search.")] = 2.0,
     out: Out = None,
     seed: Annotated[int, typer.Option("--seed", min=0, help="Seed of the search.")] = 0,

@@ -62,15 +62,17 @@ def write(out: Path, model: str, device: str, tier: str) -> list[Path]:
             frame = pd.concat([old[kept], frame], ignore_index=True)
         text = frame.to_csv(index=False, float_format="%.6g", lineterminator="\n")
         write_atomic(path, text.encode())
-        write_atomic(path.with_suffix(".json"), json.dumps(origin(tier, device), indent=1, sort_keys=True).encode())
+        write_atomic(
+            path.with_suffix(".json"), json.dumps(origin(tier, model, device), indent=1, sort_keys=True).encode()
+        )
         paths.append(path)
     return paths
 
 
-def origin(tier: str, device: str) -> dict[str, str]:
+def origin(tier: str, model: str, device: str) -> dict[str, str]:
     """Where, how and with what the tables were measured."""
     return {
-        "command": f"paper-repro llm-reference --tier {tier} --data DATA",
+        "command": f"paper-repro llm-reference --tier {tier} --data DATA --model {Path(model).name}",
         "device": device,
         "machine": f"{platform.machine()}, {platform.system()}",
         "versions": f"Python {platform.python_version()}, " + ", ".join(f"{p} {version(p)}" for p in PACKAGES),

@@ -9,7 +9,7 @@ import pytest
 from llm.errors import DataError
 from llm.generative import pairs, pools
 from llm.spec import DataSpec
-from llm.text import load
+from llm.text import Duplicates, load
 
 NAMES = ("card", "cash", "fee_now", "loan", "rate")
 
@@ -251,3 +251,28 @@ def test_labels_that_are_no_preference_are_refused(tmp_path, label, message):
 def test_a_missing_file_is_told(tmp_path):
     with pytest.raises(FileNotFoundError, match=r"no data file .*none.parquet"):
         pairs.load(DataSpec(path=str(tmp_path / "none.parquet")))
+
+
+def test_without_a_split_every_pair_of_a_prompt_is_on_one_side(tmp_path):
+    frame = pd.DataFrame(dict(prompt=[f"p {i % 10}" for i in range(60)], chosen=[f"a {i}" for i in range(60)]))
+    file = tmp_path / "pairs.parquet"
+    frame.assign(rejected=[f"b {i}" for i in range(60)]).to_parquet(file)
+    told = pairs.load(DataSpec(path=str(file)))
+    assert len(told.prompts) == 48 and not set(told.prompts) & set(told.held_prompts)
+
+
+def test_a_training_pair_of_a_test_prompt_is_dropped(tmp_path):
+    frame = pd.DataFrame(dict(prompt=["x", "X ", "y"], chosen=["a", "b", "c"], rejected=["d", "e", "f"]))
+    file = tmp_path / "pairs.parquet"
+    frame.assign(split=["test", "train", "train"]).to_parquet(file)
+    with pytest.warns(Duplicates, match="1 training prompts"):
+        assert pairs.load(DataSpec(path=str(file))).prompts == ["y"]
+
+
+def test_candidates_of_one_kind_never_cross_the_sides_without_a_split(tmp_path):
+    frame = pd.DataFrame(dict(text=[f"t {i}" for i in range(80)], label=[f"a {i}" for i in range(80)], kind="k"))
+    file = tmp_path / "answers.parquet"
+    frame.to_parquet(file)
+    told = load(DataSpec(path=str(file), same_column="kind", label_column="label"))
+    train, test = (set().union(*map(set, sets)) for sets in (told.candidates, told.test_candidates))
+    assert len(train) == 64 and len(test) == 16 and not train & test

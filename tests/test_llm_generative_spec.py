@@ -26,7 +26,7 @@ def test_a_budget_is_a_share_or_a_number(budget, T, B):
 @pytest.mark.parametrize(
     ("change", "message"),
     [
-        (dict(gates=("llf_paced",)), "'llf_paced' counts one vector a label; use it with teaches 'pair'"),
+        (dict(gates=("llf_paced",)), "'llf_paced' counts one vector a label; use it with --teaches pair"),
         (dict(gates=("adpo",)), "buys preferences; use it in mode preferences"),
         (dict(gates=("d_optimal",)), "buys preferences; use it in mode preferences"),
         (dict(gates=("entropy",)), "has no reading on candidate answers"),

@@ -8,7 +8,7 @@ from llm.generative import run
 from llm.generative.spec import MODES, LmSpec, TuneSpec
 from llm.spec import DataSpec, ModelSpec
 
-CONSTANTS = ("candidates", "alternatives", "features", "template", "prompt_tokens", "answer_tokens", "held")
+CONSTANTS = ("candidates", "alternatives", "teaches", "features", "template", "prompt_tokens", "answer_tokens", "held")
 DEFAULTS: dict[str, dict[str, Any]] = {
     "answers": dict(candidates=6, alternatives=3, features="product"),
     "preferences": dict(candidates=2, alternatives=1, features="answer"),

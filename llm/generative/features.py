@@ -3,7 +3,7 @@
     product  (u(x) - u0) * (v(y) - v0), prompt and answer read alone, each centred and scaled to norm 1
     answer   v(y) - v0, the answer alone;      joint  the answer's state given the prompt, centred within the prompt
 every phi scaled to norm 1, so that differences have norm at most L = 2.  The centres u0, v0 are means over
-prompts and answers that are not played (no labels).
+prompts and answers that are not played, where there are enough (no labels).
 """
 
 from collections.abc import Sequence

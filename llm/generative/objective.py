@@ -68,14 +68,14 @@ def follower(margins: np.ndarray, eps: float) -> tuple[np.ndarray, np.ndarray]:
     return np.asarray(told.moved), np.asarray(told.shift)
 
 
-def ranking_identity(chosen: np.ndarray, ref: np.ndarray, beta: float) -> int:
+def ranking_identity(loss: np.ndarray, chosen: np.ndarray, ref: np.ndarray, beta: float) -> int:
     """Pairs on which "the policy ranks rightly" and "its DPO loss is below -log sigma(beta c)" differ; should be 0.
 
-    chosen, ref (n, 2) log-probabilities of winner and loser under policy and reference, c = log p_ref(y_l)/p_ref(y_w).
-    The two are computed from different numbers: the loss from the ratio, the ranking from the policy alone.
+    loss (n,) of the pairs as training computes it; chosen, ref (n, 2) log-probabilities of winner and loser under
+    policy and reference as scoring does; c = log p_ref(y_l)/p_ref(y_w).  Pairs nearer to a tie than float32 resolves (a
+    millionth of the log-probabilities) do not count.
     """
-    h = beta * ((chosen[:, 0] - ref[:, 0]) - (chosen[:, 1] - ref[:, 1]))
-    loss, bar = np.logaddexp(0.0, -h), np.logaddexp(0.0, -beta * (ref[:, 1] - ref[:, 0]))
-    right = chosen[:, 0] > chosen[:, 1]
-    clear = np.abs(chosen[:, 0] - chosen[:, 1]) > 1e-9 * np.abs(chosen).max(axis=1)
-    return int(np.sum(clear & (right != (loss < bar)) & (np.abs(loss - bar) > 1e-12)))
+    bar = np.logaddexp(0.0, -beta * (ref[:, 1] - ref[:, 0]))
+    ahead = chosen[:, 0] - chosen[:, 1]
+    clear = np.abs(ahead) > 1e-6 * (np.abs(chosen).max(axis=1) + np.abs(ref).max(axis=1))
+    return int(np.sum(clear & ((ahead > 0.0) != (loss < bar))))

@@ -16,6 +16,8 @@ from llm import text
 from llm.errors import DataError
 from llm.generative.pools import Pools, number_of_row
 from llm.spec import DataSpec
+from sim.rules import draws
+from sim.rules.streams import permutation
 
 PROMPTS = ("prompt", "instruction", "question")
 PAIRS = (("response1", "response2"), ("output1", "output2"), ("answer1", "answer2"))
@@ -27,38 +29,29 @@ class Ties(UserWarning):
 
 
 def load(spec: DataSpec) -> Pools:
-    """Read preference pairs as pools of two answers; without a test split ``test_fraction`` is held out.
+    """Read preference pairs as pools of two answers.
 
-    Warns Ties.  Raises FileNotFoundError, or DataError for a missing column, a text that is none, or a label
-    other than 0, 1 and 2.
+    Without a test split ``test_fraction`` of the prompts is held out, with all their pairs; with one, training
+    pairs whose prompt is also a test prompt are dropped (warns text.Duplicates).  Warns Ties.  Raises
+    FileNotFoundError, or DataError for a missing column, a text that is none, or a label other than 0, 1 and 2.
     """
     frame = text.read(spec)
     if spec.split_column in frame:
         frame = frame[frame[spec.split_column].isin([*spec.train_splits, *spec.test_splits])]
     if len(frame) == 0:
         raise DataError(f"{spec.path}: no row is left; give other splits")
-    prompt = _found(frame, spec, "prompt", (spec.text_column,) if spec.text_column else PROMPTS)
-    first, second, winner = _sides(frame, spec)
-    if "input" in frame:
-        ends = [x if isinstance(x, str) else "" for x in frame["input"]]
-        whole = [f"{p}\n{x}".strip() if isinstance(p, str) else p for p, x in zip(frame[prompt], ends, strict=True)]
-        frame = frame.assign(**{prompt: whole})
-    prompts = _texts(frame, spec, prompt, blank=False)
-    a, b = (_texts(frame, spec, c, blank=True) for c in (first, second))
+    prompts, a, b, winner = _read(frame, spec)
     both = [(x.strip(), y.strip()) for x, y in zip(a, b, strict=True)]
-    same = [i for i, (x, y) in enumerate(both) if x == y or not x or not y]
-    held = text.held_out(frame, spec)
-    tied = winner == 0
-    tied[same] = True
-    if tied.all():
+    usable = (winner > 0) & np.array([x != y and bool(x) and bool(y) for x, y in both])
+    if not usable.any():
         raise DataError(f"{spec.path}: every pair is a tie or has equal or empty answers; a preference needs a winner")
-    if tied.any():
-        warnings.warn(
-            f"{spec.path}: {int(tied.sum())} pairs are ties, or have equal or empty answers: left out", Ties, 2
-        )
+    if not usable.all():
+        left = int((~usable).sum())
+        warnings.warn(f"{spec.path}: {left} pairs are ties, or have equal or empty answers: left out", Ties, 2)
+    held, leak = _held_out(frame, spec, prompts, usable)
     sides = []
-    for side, mask in (("train", ~held), ("test", held)):
-        rows = np.flatnonzero(mask & ~tied)
+    for side, mask in (("train", ~held & ~leak), ("test", held)):
+        rows = np.flatnonzero(mask & usable)
         if not len(rows):
             raise DataError(f"{spec.path}: no {side} pair is left; give other splits")
         turned = [np.random.default_rng(number_of_row(spec.name, side, int(i))).random() < 0.5 for i in rows]
@@ -66,6 +59,38 @@ def load(spec: DataSpec) -> Pools:
         gold = np.array([(winner[i] - 1) ^ t for i, t in zip(rows, turned, strict=True)], dtype=np.int64)
         sides.append(([prompts[i] for i in rows], answers, gold))
     return Pools(spec.name, *sides[0], *sides[1])
+
+
+def _read(frame: pd.DataFrame, spec: DataSpec) -> tuple[list[str], list[str], list[str], np.ndarray]:
+    """Prompts, first and second answers, and the winners (n,) as 1, 2 or 0."""
+    prompt = _found(frame, spec, "prompt", (spec.text_column,) if spec.text_column else PROMPTS)
+    first, second, winner = _sides(frame, spec)
+    if "input" in frame:
+        ends = [x if isinstance(x, str) else "" for x in frame["input"]]
+        whole = [f"{p}\n{x}".strip() if isinstance(p, str) else p for p, x in zip(frame[prompt], ends, strict=True)]
+        frame = frame.assign(**{prompt: whole})
+    a, b = (_texts(frame, spec, c, blank=True) for c in (first, second))
+    return _texts(frame, spec, prompt, blank=False), a, b, winner
+
+
+def _held_out(
+    frame: pd.DataFrame, spec: DataSpec, prompts: list[str], usable: np.ndarray
+) -> tuple[np.ndarray, np.ndarray]:
+    """Masks (n,): test pairs, and training pairs whose prompt is a test prompt."""
+    plain = np.unique([" ".join(p.casefold().split()) for p in prompts], return_inverse=True)[1]
+    if spec.split_column not in frame or not frame[spec.split_column].isin(spec.test_splits).any():
+        n = int(plain.max()) + 1
+        order = permutation(draws.stream_keys(0, 0)[draws.PERMUTATION], n)
+        held = np.isin(plain, order[n - max(1, round(spec.test_fraction * n)) :])
+        return held, np.zeros(len(prompts), dtype=bool)
+    held = frame[spec.split_column].isin(spec.test_splits).to_numpy()
+    leak = ~held & np.isin(plain, plain[held & usable])
+    if (leak & usable).any():
+        dropped = int((leak & usable).sum())
+        warnings.warn(
+            f"{spec.path}: {dropped} training prompts also stand in the test split: dropped", text.Duplicates, 3
+        )
+    return held, leak
 
 
 def longer(pools: Pools) -> float:

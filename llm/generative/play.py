@@ -6,6 +6,7 @@ from time import perf_counter
 from typing import Any
 
 import numpy as np
+import torch
 
 from llm.generative import annotate, objective
 from llm.generative.features import PoolRidge
@@ -97,15 +98,23 @@ def _scored(spec: LmSpec, stream: Stream) -> dict[str, Any]:
     both = np.column_stack([gold, 1 - gold])
     chosen_, ref_ = np.take_along_axis(logs, both, 1), np.take_along_axis(ref, both, 1)
     own = (chosen_ - ref_)[:, 0] - (chosen_ - ref_)[:, 1]
-    wrong = objective.ranking_identity(chosen_, ref_, spec.tune.beta)
+    losses = _losses(spec, chosen_, ref_)
+    wrong = objective.ranking_identity(losses, chosen_, ref_, spec.tune.beta)
     return dict(
         scorer=float(np.mean(own > 0.0) + 0.5 * np.mean(own == 0.0)),
         scorer_before=float(np.mean(ref_[:, 0] > ref_[:, 1])),
         policy_ranking=float(np.mean(chosen_[:, 0] > chosen_[:, 1])),
-        loss=float(np.mean(np.logaddexp(0.0, -spec.tune.beta * own))),
+        loss=float(losses.mean()),
         identity_pairs=len(gold),
         identity_wrong=wrong,
     )
+
+
+def _losses(spec: LmSpec, logs: np.ndarray, ref: np.ndarray) -> np.ndarray:
+    """DPO losses (n,) of pairs (n, 2), winner first, by the function that training uses."""
+    o = objective.PreferenceSettings(spec.tune.beta, spec.tune.flip)
+    both = [(torch.from_numpy(a).float(), torch.from_numpy(b).float()) for a, b in zip(logs, ref, strict=True)]
+    return np.array([float(objective.preference("dpo", a, torch.ones(2), b, o)) for a, b in both])
 
 
 def _row(spec: LmSpec, cell: Cell, g: Setup, last: dict[str, float]) -> dict[str, Any]:

@@ -27,7 +27,6 @@ class Pools:
     """n prompts to play and n' held out, with N candidates each.
 
     prompts, held_prompts; answers, held_answers  lists of N texts a prompt;  gold (n,), held_gold (n',) places
-    classes  True where the answers are class names: every stream may be made of them
     """
 
     name: str
@@ -57,7 +56,8 @@ def of(data: Data, N: int) -> Pools:
         ("test", data.test_texts, data.test_y, data.test_candidates),
     ):
         if sets is None:
-            names = [name.replace("_", " ") for name in data.classes]
+            plain = [name.replace("_", " ") for name in data.classes]
+            names = plain if len(set(plain)) == len(plain) else list(data.classes)
             sides.append(_drawn(data.name, side, texts, [names] * len(texts), y, min(N, len(names))))
         else:
             sides.append(_drawn(data.name, side, texts, sets, y, N))

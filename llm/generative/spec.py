@@ -114,8 +114,8 @@ class LmSpec(Spec):
     @model_validator(mode="after")
     def _consistent(self) -> "LmSpec":
         for name in self.gates:
-            if chosen(name).gate.kind in POTENTIAL and self.teaches == "shown":
-                raise ValueError(f"gate {name!r} counts one vector a label; use it with teaches 'pair'")
+            if chosen(name).gate.kind in POTENTIAL and self.teaches == "shown" and self.mode == "answers":
+                raise ValueError(f"gate {name!r} counts one vector a label; use it with --teaches pair")
             if name in OWN and self.mode == "answers":
                 raise ValueError(f"gate {name!r} buys preferences; use it in mode preferences")
             if chosen(name).view != "width":
@@ -126,6 +126,8 @@ class LmSpec(Spec):
             raise ValueError(f"methods = {list(self.methods)} play on gate 'random' alone; give that gate, or add dpo")
         if len(set(self.gates)) < len(self.gates):
             raise ValueError(f"gates = {list(self.gates)}: give each once")
+        if self.budget >= 1 and self.budget != int(self.budget):
+            raise ValueError(f"budget = {self.budget:g}: give a ratio in (0, 1) or a whole number of labels")
         if not 1 <= self.labels <= self.rounds:
             raise ValueError(
                 f"budget = {self.budget:g} with T = {self.rounds} gives B = {self.labels}: give 1 <= B <= T"
@@ -148,7 +150,8 @@ class LmSpec(Spec):
 
     def digest(self, data: str, model: str, code: str) -> str:
         """Digest of what all cells share; the arguments are content hashes."""
-        own = self.model_dump(mode="json", exclude=UNSHARED)
+        alike = {"candidates", "alternatives"} if self.mode == "preferences" else set()  # a pair has two answers
+        own = self.model_dump(mode="json", exclude=UNSHARED | alike)
         own |= dict(
             data=data, model=model, code=code, dtype=self.model.dtype, device=self.model.device.partition(":")[0]
         )

@@ -19,7 +19,7 @@ from llm.generative.spec import LmSpec
 from sim.rules import draws
 from sim.rules.streams import permutation
 
-CENTRE = 32  # prompts whose features are the centre
+CENTRE = 32  # prompts whose features are the centre; where too few are left over, the first that are played
 
 
 class Texts:
