@@ -18,8 +18,9 @@ class Alone(UserWarning):
 def added(frame: pd.DataFrame, spec: DataSpec, held: np.ndarray) -> pd.DataFrame:
     """The rows, split into training and test rows, with a column COLUMN of candidates.
 
-    Candidates are the distinct answers of the rows that share ``spec.same_column``
-    and the split (``held`` (n,) marks the test rows).  Rows without a rival are left out (warns Alone).
+    Candidates are the distinct answers of the rows that share ``spec.same_column`` and the split.  Where the split is
+    drawn (``held`` (n,) marks its test rows) a test row's are those of all rows of its kind, as few are test rows; what
+    a training row rejects is never a test row's answer alone.  Rows without a rival are left out (warns Alone).
 
     Unchanged where the spec names no such column.  Raises DataError for a column that is missing or where no row
     has a rival.
@@ -31,11 +32,15 @@ def added(frame: pd.DataFrame, spec: DataSpec, held: np.ndarray) -> pd.DataFrame
     for column in (spec.same_column, spec.label_column):
         if column not in frame:
             raise DataError(f"{spec.path}: no column {column!r} among {', '.join(map(str, frame.columns[:12]))}")
-    if spec.split_column not in frame or not held_by_name(frame, spec).any():
+    drawn = spec.split_column not in frame or not frame[spec.split_column].isin(spec.test_splits).any()
+    if drawn:
         frame = frame.assign(**{spec.split_column: np.where(held, spec.test_splits[0], spec.train_splits[0])})
     keys = [spec.split_column, spec.same_column]
-    answers = frame.groupby(keys, dropna=False)[spec.label_column].agg(lambda a: list(dict.fromkeys(a.dropna())))
-    out = frame.assign(**{COLUMN: answers.reindex(pd.MultiIndex.from_frame(frame[keys])).to_numpy()})
+    answers = _distinct(frame, keys, spec).reindex(pd.MultiIndex.from_frame(frame[keys])).to_numpy()
+    if drawn:
+        of_all = _distinct(frame, [spec.same_column], spec).reindex(frame[spec.same_column]).to_numpy()
+        answers = np.where(held, of_all, answers)
+    out = frame.assign(**{COLUMN: answers})
     rivals = out[COLUMN].map(len) > 1
     if not rivals.any():
         raise DataError(f"{spec.path}: no two rows share {spec.same_column!r} and differ in their answers")
@@ -45,6 +50,6 @@ def added(frame: pd.DataFrame, spec: DataSpec, held: np.ndarray) -> pd.DataFrame
     return out[rivals]
 
 
-def held_by_name(frame: pd.DataFrame, spec: DataSpec) -> pd.Series:
-    """Rows whose split is a test split."""
-    return frame[spec.split_column].isin(spec.test_splits)
+def _distinct(frame: pd.DataFrame, keys: list[str], spec: DataSpec) -> pd.Series:
+    """Distinct answers, in the order of the rows, of every group."""
+    return frame.groupby(keys, dropna=False)[spec.label_column].agg(lambda a: list(dict.fromkeys(a.dropna())))

@@ -269,10 +269,11 @@ def test_a_training_pair_of_a_test_prompt_is_dropped(tmp_path):
         assert pairs.load(DataSpec(path=str(file))).prompts == ["y"]
 
 
-def test_candidates_of_one_kind_never_cross_the_sides_without_a_split(tmp_path):
+def test_a_training_row_never_rejects_a_test_rows_answer_where_the_split_is_drawn(tmp_path):
     frame = pd.DataFrame(dict(text=[f"t {i}" for i in range(80)], label=[f"a {i}" for i in range(80)], kind="k"))
     file = tmp_path / "answers.parquet"
     frame.to_parquet(file)
     told = load(DataSpec(path=str(file), same_column="kind", label_column="label"))
     train, test = (set().union(*map(set, sets)) for sets in (told.candidates, told.test_candidates))
-    assert len(train) == 64 and len(test) == 16 and not train & test
+    held = {sets[y] for sets, y in zip(told.test_candidates, told.test_y, strict=True)}
+    assert len(train) == 64 and len(test) == 80 and len(held) == 16 and not train & held

@@ -97,7 +97,7 @@ def ask(folder, out, mode, *words, model="model"):
         ("answers", ("--budget", "0.1", "--budget", "0.2"), ("one budget", "give --budget once")),
         ("answers", ("--gate", "randm"), ("unknown gate 'randm'",)),
         ("answers", ("--gate", "adpo"), ("'adpo' buys preferences; use it in mode preferences",)),
-        ("answers", ("--gate", "llf_paced"), ("'llf_paced' counts one vector a label", "teaches 'pair'")),
+        ("answers", ("--gate", "llf_paced"), ("'llf_paced' counts one vector a label", "--teaches pair")),
         ("answers", ("--candidates", "70"), ("candidates = 70", "2 <= N <= 64")),
         ("answers", ("--rounds", "61"), ("T = 61 rounds with 60 training prompts",)),
         ("answers", ("--layers", "9"), ("layers = 9: the model has 2",)),
