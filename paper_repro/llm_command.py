@@ -60,7 +60,7 @@ def show_classes(folder: Path) -> int:
 
 def show_generative(folder: Path) -> int:
     """A study of a generative model, answers or preferences: M5-M12."""
-    from theory.judges.lm import CLAIMS
+    from theory.judges.lm import ALL
 
     tables = {name: pd.read_parquet(folder / f"{name}.parquet") for name in ("lm_runs", "lm_times")}
     modes = set(tables["lm_runs"]["mode"])
@@ -68,7 +68,7 @@ def show_generative(folder: Path) -> int:
         print("predictions only: nothing was tuned, so there is nothing to judge or to draw")
         return 0
     names = ("f28_lm_orders", *(("f29_lm_preferences",) if "preferences" in modes else ()))
-    return _shown(CLAIMS, names, tables, folder)
+    return _shown(ALL, names, tables, folder)
 
 
 def _shown(claims: Sequence[Claim], figures: tuple[str, ...], tables: dict[str, pd.DataFrame], folder: Path) -> int:

@@ -13,7 +13,7 @@ from theory.judges import lm as claims
 from theory.ledger import FAIL, INCONCLUSIVE, PASS, REFUTED, VACUOUS
 
 LEVEL = 1e-3
-BY_ID = {c.id: c for c in claims.CLAIMS}
+BY_ID = {c.id: c for c in claims.ALL}
 GATES = ("margin", "random", "width", "llf_quantile")
 SETS = ("a", "b", "c")
 
@@ -223,7 +223,7 @@ def test_intervals_of_averaged_gains_err_at_most_as_often_as_they_say():
 
 def test_every_claim_reads_the_agreed_tables():
     tables = figure_tables.lm_tables()
-    for claim in claims.CLAIMS:
+    for claim in claims.ALL:
         row = ledger.judge(claim, {name: tables[name] for name in claim.tables}, LEVEL)
         assert row["n"] > 0 and row["control"], claim.id
 

@@ -165,7 +165,7 @@ def alike(id: str, mode: str, method: str, what: str) -> Claim:
     )  # fmt: skip
 
 
-CLAIMS = (
+ALL = (
     alike("M5", "answers", "sft", "Answers"),
     alike("M6", "preferences", "dpo", "Preferences, DPO"),
     Claim("M7", "language model", "SSAPO ranks held-out pairs better than its eps = 0 and than DPO, by a point",
@@ -193,3 +193,5 @@ CLAIMS = (
           (Control("tuning gains 0.9 points", tuned_by(0.009)),
            Control("tuning gains 1.1 points", tuned_by(0.011), outcome=PASS))),
 )  # fmt: skip
+UNPLAYED = ("M6", "M7", "M8", "M10")  # preferences have no reference run yet; paper-repro llm judges them on one's own
+CLAIMS = tuple(claim for claim in ALL if claim.id not in UNPLAYED)  # the ledger's
