@@ -63,7 +63,7 @@ def test_a_new_file_is_drawn_by_its_name_and_readable_like_the_tables(copy, umas
 def test_a_new_file_is_listed_after_the_others_and_selected(copy):
     code = (
         "from figures.gallery import FAMILIES\nfrom paper_repro import listing, plan, reference\n"
-        "drawn = tuple(f for f in FAMILIES if not reference.missing(FAMILIES[f].needs))\n"
+        "drawn = tuple(f for f in FAMILIES if f not in plan.UNPLAYED and not reference.missing(FAMILIES[f].needs))\n"
         "assert list(FAMILIES)[-2:] == ['f29_lm_preferences', 'f100_solvers'], list(FAMILIES)\n"
         "assert plan.make('smoke', ('f100_solvers',)).figures == ('f100_solvers',)\n"
         "assert plan.make('smoke').figures == drawn and len(drawn) >= len(FAMILIES) - 2\n"
