@@ -10,14 +10,12 @@ from typing import Annotated, Any
 
 import typer
 
-from llm.errors import guarded
-from llm.spec import CHOICES, DataSpec, FinetuneSpec, ModelSpec, StudySpec
+from llm import options as options_
+from llm.errors import DataError, guarded
+from llm.options import Budgets, Gates, Path_, Streams
+from llm.spec import MODES, FinetuneSpec, ModelSpec, StudySpec
 
 app = typer.Typer(add_completion=False, pretty_exceptions_enable=False)
-Path_ = Annotated[str, typer.Option("--data", help="A .parquet, .jsonl or .csv file, or a Hugging Face data set id.")]
-Gates = Annotated[list[str] | None, typer.Option("--gate", help=f"May be repeated. {', '.join(CHOICES)}.")]
-Budgets = Annotated[list[float] | None, typer.Option("--budget", help="Ratio below 1 or number of labels; repeatable.")]
-Streams = Annotated[list[str] | None, typer.Option("--stream", help="iid, drift or zipf; may be repeated.")]
 TUNING = (
     *("adapter", "schedule", "update_every", "steps", "stackelberg"),
     *("test_rows", "refit_epochs", "refit_growth", "final_epochs"),
@@ -52,7 +50,7 @@ class Lines:
 @app.command()
 def main(
     data: Path_,
-    model: Annotated[str, typer.Option(help="Hugging Face id, folder, minilm or smollm2 (default by mode).")] = "",
+    model: Annotated[str, typer.Option(help="Hugging Face id, folder, minilm or smollm2.")] = "minilm",
     text_column: Annotated[str, typer.Option(help="Found by its usual names if not given.")] = "",
     label_column: Annotated[str, typer.Option(help="Found by its usual names if not given.")] = "",
     candidates_column: Annotated[str, typer.Option(help="Multiple choice: lists of answers.")] = "",
@@ -63,7 +61,7 @@ def main(
     drop_label: Annotated[list[str] | None, typer.Option(help="Rows to leave out; may be repeated.")] = None,
     budget: Budgets = None,
     gate: Gates = None,
-    mode: Annotated[str, typer.Option(help="frozen, finetune, answers or preferences.")] = "frozen",
+    mode: Annotated[str, typer.Option(help="frozen or finetune; answers and preferences: other options.")] = "frozen",
     stream: Streams = None,
     rounds: Annotated[int, typer.Option(help="Horizon T.")] = 5000,
     seeds: Annotated[int, typer.Option(help="Replications.")] = 5,
@@ -83,18 +81,6 @@ def main(
     refit_epochs: Annotated[int, typer.Option(help="Fine-tuning: epochs of a refit from first weights.")] = 12,
     refit_growth: Annotated[float, typer.Option(help="Fine-tuning: refit when det V grew by 1 + this (0: off).")] = 0.0,
     final_epochs: Annotated[int, typer.Option(help="Fine-tuning: epochs of a fresh fit at the end (0: none).")] = 0,
-    candidates: Annotated[int, typer.Option(help="Answers: candidates a prompt (default 6).")] = 0,
-    alternatives: Annotated[int, typer.Option(help="Answers: shown beside the gold (default 3).")] = 0,
-    teaches: Annotated[str, typer.Option(help="Answers: a label teaches every shown answer, or a pair.")] = "",
-    features: Annotated[str, typer.Option(help="Answers, preferences: product, answer or joint.")] = "",
-    template: Annotated[str, typer.Option(help="Answers, preferences: plain or chat.")] = "",
-    prompt_tokens: Annotated[int, typer.Option(help="Answers, preferences: tokens read of a prompt (40).")] = 0,
-    answer_tokens: Annotated[int, typer.Option(help="Answers, preferences: tokens read of an answer (24).")] = 0,
-    held: Annotated[int, typer.Option(help="Answers, preferences: held-out prompts evaluated (100).")] = 0,
-    method: Annotated[list[str] | None, typer.Option(help="Preferences: dpo, ipo, rdpo, spa, ssapo, ssapo_0.")] = None,
-    predict: Annotated[bool, typer.Option("--predict", help="Answers, preferences: tune nothing.")] = False,
-    layers: Annotated[int, typer.Option(help="Answers, preferences: top layers that are tuned.")] = 8,
-    epochs: Annotated[float, typer.Option(help="Answers, preferences: passes of a fit.")] = 4.0,
     out: Annotated[Path, typer.Option(help="Output folder.")] = Path("results/llm"),
     cache: Annotated[Path | None, typer.Option(help="Folder of features (default OUT/features).")] = None,
     jobs: Annotated[int, typer.Option(min=1, help="Processes of frozen mode; results do not depend on it.")] = 1,
@@ -103,23 +89,8 @@ def main(
     """Play the gates on a stream of texts and print what they bought and how often they erred."""
     options = dict(locals())
     with warnings.catch_warnings():
-        warnings.showwarning = _warn  # type: ignore[assignment]
-        raise typer.Exit(guarded(lambda: _dispatch(options)))
-
-
-def _dispatch(o: dict[str, Any]) -> int:
-    if o["mode"] in ("frozen", "finetune"):
-        return _work(study(o), o)
-    from llm.generative import command
-
-    return command.work([command.study(o, source(o))], o["out"], o["jobs"], o["dry_run"])
-
-
-def source(o: dict[str, Any]) -> DataSpec:
-    """The data that the options describe."""
-    named = {k: o[k] for k in ("text_column", "label_column", "candidates_column", "same_column", "group_column")}
-    splits = {"train_splits": o["train_split"], "test_splits": o["test_split"], "drop_labels": o["drop_label"]}
-    return DataSpec(path=o["data"], **named, **{k: tuple(v) for k, v in splits.items() if v})
+        warnings.showwarning = options_.warn  # type: ignore[assignment]
+        raise typer.Exit(guarded(lambda: _work(study(options), options)))
 
 
 def study(o: dict[str, Any]) -> StudySpec:
@@ -127,8 +98,8 @@ def study(o: dict[str, Any]) -> StudySpec:
     lists = {"gates": o["gate"], "budgets": o["budget"], "streams": o["stream"]}
     numbers = {k: o[k] for k in ("pooling", "max_length", "batch_size", "device", "dtype")}
     return StudySpec(
-        data=source(o),
-        model=ModelSpec(name=o["model"] or "minilm", **numbers),
+        data=options_.source(o),
+        model=ModelSpec(name=o["model"], **numbers),
         mode=o["mode"],
         rounds=o["rounds"],
         replications=o["seeds"],
@@ -137,10 +108,6 @@ def study(o: dict[str, Any]) -> StudySpec:
         finetune=FinetuneSpec(**{k: o[k] for k in TUNING}),
         **{k: tuple(v) for k, v in lists.items() if v},
     )
-
-
-def _warn(message: Warning | str, *_: Any, **__: Any) -> None:
-    print(f"warning: {message}", file=sys.stderr)
 
 
 def _work(spec: StudySpec, o: dict[str, Any]) -> int:
@@ -183,5 +150,19 @@ def _percent(mean: float, error: float) -> str:
     return f"{100 * mean:.1f}" + (f" +- {100 * error:.1f}" if error == error else "")
 
 
+def command_of(arguments: list[str]) -> typer.Typer:
+    """The command of the mode that the arguments name; raises DataError for an unknown mode."""
+    mode = options_.value(arguments, "--mode", "frozen")
+    if mode in MODES:
+        return app
+    from llm.generative import spec
+
+    if mode not in spec.MODES:
+        raise DataError(f"mode {mode!r} is unknown; valid: {', '.join((*MODES, *spec.MODES))}")
+    from llm.generative.__main__ import app as generative
+
+    return generative
+
+
 if __name__ == "__main__":
-    app(prog_name="python -m llm")
+    sys.exit(guarded(lambda: command_of(sys.argv[1:])(prog_name="python -m llm")))

@@ -22,11 +22,9 @@ def added(frame: pd.DataFrame, spec: DataSpec, held: np.ndarray) -> pd.DataFrame
     drawn (``held`` (n,) marks its test rows) a test row's are those of all rows of its kind, as few are test rows; what
     a training row rejects is never a test row's answer alone.  Rows without a rival are left out (warns Alone).
 
-    Unchanged where the spec names no such column.  Raises DataError for a column that is missing or where no row
+    Raises DataError for a column that is missing or where no row
     has a rival.
     """
-    if not spec.same_column:
-        return frame
     if spec.candidates_column:
         raise DataError(f"give candidates_column {spec.candidates_column!r} or same_column, not both")
     for column in (spec.same_column, spec.label_column):

@@ -208,10 +208,17 @@ def load(
     return Model(network.eval(), tokenizer, kind, pooling, device, longest)
 
 
-def lora(model: Model, rank: int = 8, alpha: float = 16.0, dropout: float = 0.0, targets: Sequence[str] = ()) -> Model:
+def lora(
+    model: Model,
+    rank: int = 8,
+    alpha: float = 16.0,
+    dropout: float = 0.0,
+    targets: Sequence[str] = (),
+    layers: Sequence[int] = (),
+) -> Model:
     """The model with fresh low-rank adapters (LoRA, by peft) on its attention's query and value maps.
 
-    rank, alpha, dropout  of the adapters;  targets  names of other modules to adapt
+    rank, alpha, dropout  of the adapters;  targets  names of other modules to adapt;  layers  those to adapt (all)
     The base weights are frozen and shared with ``model``.  The adapters' random half is drawn from
     torch's global generator, so seed it.  Raises ModelError if no module of a known name is found.
     """
@@ -226,6 +233,7 @@ def lora(model: Model, rank: int = 8, alpha: float = 16.0, dropout: float = 0.0,
         lora_alpha=alpha,
         lora_dropout=dropout,
         target_modules=chosen,
+        layers_to_transform=list(layers) or None,
         fan_in_fan_out="c_attn" in chosen,
     )
     with warnings.catch_warnings():

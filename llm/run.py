@@ -6,7 +6,6 @@ are made from them at the end.  A cell's file is named by everything that its nu
 source code included, so no other configuration and no other version reads it.
 """
 
-import hashlib
 from collections.abc import Iterator
 from functools import partial
 from pathlib import Path
@@ -14,17 +13,27 @@ from typing import Any, NamedTuple, Protocol
 
 import pandas as pd
 
-from llm import streams, tables, text
+from llm import sources, streams, tables, text
 from llm.errors import CacheError
 from llm.frozen import play as frozen
 from llm.spec import Cell, StudySpec
 from sim.files import write_atomic
-from sim.version import CODE
 
 Arrival = tuple[Cell, tables.Played]
 ROOM = Path(__file__).parent
 FROZEN = ("spec", "streams", "tables", "frozen/candidates", "frozen/play", "frozen/ridge")  # all that frozen mode reads
-AROUND = ("__main__", "run", "text", "errors", "trainer", "budgeted", "frozen/features")  # no number depends on them
+AROUND = (
+    "__main__",
+    "options",
+    "run",
+    "text",
+    "errors",
+    "trainer",
+    "budgeted",
+    "frozen/features",
+)  # no number depends on them
+
+ELSEWHERE = "generative/"  # modes of its own
 
 
 class Plan(NamedTuple):
@@ -56,12 +65,9 @@ class Silent(Listener):
 
 def code(mode: str) -> str:
     """Digest (12 hex digits) of the source that determines a mode's numbers: this package's and the simulator's."""
-    h = hashlib.sha256(CODE.encode())
-    for file in sorted(ROOM.rglob("*.py")):
-        name = file.relative_to(ROOM).with_suffix("").as_posix()
-        if name in FROZEN if mode == "frozen" else name not in AROUND:
-            h.update(name.encode() + file.read_bytes())
-    return h.hexdigest()[:12]
+    if mode == "frozen":
+        return sources.digest(ROOM, FROZEN.__contains__)
+    return sources.digest(ROOM, lambda name: name not in AROUND and not name.startswith(ELSEWHERE))
 
 
 def plan(spec: StudySpec, out: Path, model: Any = None) -> Plan:

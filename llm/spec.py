@@ -188,6 +188,11 @@ class Cell(NamedTuple):
         return hashlib.sha256(text.encode()).hexdigest()[:32]
 
 
+def labels_of(budget: float, T: int) -> int:
+    """B of a budget: a ratio of T below 1, or a number of labels."""
+    return math.floor(budget * T * (1 + 1e-12)) if budget < 1 else int(budget)
+
+
 class StudySpec(Spec):
     """A study.  ``budgets`` below 1 are ratios of T, others label counts; ``replications`` streams
     are drawn from seed set ``seed``.  ``center`` subtracts the mean training feature (no labels)."""
@@ -223,7 +228,7 @@ class StudySpec(Spec):
         """B of a budget: a ratio below 1, or a whole number of labels of at most T."""
         if not math.isfinite(budget) or budget <= 0:
             raise ValueError(f"budget = {budget:g}: give a ratio in (0, 1) or a number of labels")
-        B = math.floor(budget * self.rounds * (1 + 1e-12)) if budget < 1 else int(budget)
+        B = labels_of(budget, self.rounds)
         if (budget >= 1 and budget != B) or not 1 <= B <= self.rounds:
             raise ValueError(
                 f"budget = {budget:g} with T = {self.rounds} rounds gives B = {B}: the rule is 1 <= B <= T, "

@@ -87,7 +87,8 @@ def load(spec: DataSpec) -> Data:
     non-empty strings with the gold answer, or a data set id that the hub does not serve.
     """
     frame = read(spec)
-    frame = distractors.added(frame, spec, held_out(frame, spec))
+    if spec.same_column:
+        frame = distractors.added(frame, spec, held_out(frame, spec))
     text = _column(frame, spec, "text", spec.text_column, TEXT_NAMES)
     label = _column(frame, spec, "label", spec.label_column, LABEL_NAMES)
     for given in (spec.candidates_column, spec.same_column, spec.group_column):
@@ -192,18 +193,35 @@ def _brief(value: Any) -> str:
 
 def held_out(frame: pd.DataFrame, spec: DataSpec) -> np.ndarray:
     """Mask (n,) of the test rows: by split, or a held-out share drawn from seed set 0."""
-    if spec.split_column in frame and frame[spec.split_column].isin(spec.test_splits).any():
-        return frame[spec.split_column].isin(spec.test_splits).to_numpy()
-    n = len(frame)
+    return named(frame, spec) if has_test(frame, spec) else drawn(len(frame), spec)
+
+
+def has_test(frame: pd.DataFrame, spec: DataSpec) -> bool:
+    """Whether a column names test rows."""
+    return spec.split_column in frame and bool(named(frame, spec).any())
+
+
+def named(frame: pd.DataFrame, spec: DataSpec) -> np.ndarray:
+    """Mask (n,) of the rows of a test split."""
+    return frame[spec.split_column].isin(spec.test_splits).to_numpy()
+
+
+def drawn(n: int, spec: DataSpec) -> np.ndarray:
+    """Mask (n,) of the share of n things that is held out, drawn from seed set 0; at least one."""
     order = streams.permutation(draws.stream_keys(0, 0)[draws.PERMUTATION], n)
     mask = np.zeros(n, dtype=bool)
     mask[order[n - max(1, round(spec.test_fraction * n)) :]] = True
     return mask
 
 
+def folded(text: str) -> str:
+    """A text without case and white space: equal for texts that a reader takes for the same."""
+    return " ".join(text.casefold().split())
+
+
 def _distinct(texts: list[str], test: np.ndarray, spec: DataSpec) -> np.ndarray:
     """Mask (n,) without the training rows whose text is in the test split."""
-    plain = [" ".join(t.casefold().split()) for t in texts]
+    plain = [folded(t) for t in texts]
     seen = {p for p, held in zip(plain, test, strict=True) if held}
     keep = np.array([bool(held) or p not in seen for p, held in zip(plain, test, strict=True)])
     dropped = int((~keep).sum())
@@ -220,8 +238,8 @@ def _coded(frame: pd.DataFrame, test: np.ndarray, spec: DataSpec, text: str, lab
     if spec.group_column:
         groups = np.unique(frame[spec.group_column].astype(str).to_numpy()[~test], return_inverse=True)[1]
     if spec.candidates_column or spec.same_column:
-        column = frame[spec.candidates_column or distractors.COLUMN]
-        sets = [_answers(cell, row, spec) for row, cell in zip(frame.index, column, strict=True)]
+        column = spec.candidates_column or distractors.COLUMN
+        sets = [_answers(cell, row, column, spec) for row, cell in zip(frame.index, frame[column], strict=True)]
         y = np.array([_gold(g, c, i, spec) for g, c, i in zip(frame[label], sets, frame.index, strict=True)])
         train_sets, test_sets = list(compress(sets, ~test)), list(compress(sets, test))
         return Data(
@@ -242,11 +260,11 @@ def _coded(frame: pd.DataFrame, test: np.ndarray, spec: DataSpec, text: str, lab
     return Data(spec.name, list(texts[~test]), y[~test], classes, list(texts[test]), y[test], groups=groups)
 
 
-def _answers(cell: Any, row: Any, spec: DataSpec) -> list[str]:
+def _answers(cell: Any, row: Any, column: str, spec: DataSpec) -> list[str]:
     """The candidates of a row, checked: a list of at least two non-empty strings, each once."""
     if not isinstance(cell, list | tuple | np.ndarray):
         raise DataError(
-            f"{spec.path}: row {row} of column {spec.candidates_column!r} holds {_brief(cell)}; candidates must be a "
+            f"{spec.path}: row {row} of column {column!r} holds {_brief(cell)}; candidates must be a "
             "list of strings, which .parquet and .jsonl can hold and .csv cannot"
         )
     for answer in cell:

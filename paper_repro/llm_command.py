@@ -8,6 +8,9 @@ from typing import TYPE_CHECKING
 
 import pandas as pd
 
+from llm.options import value
+from llm.spec import MODES
+
 if TYPE_CHECKING:
     from theory.ledger import Claim
 
@@ -17,31 +20,21 @@ def run(arguments: list[str]) -> int:
 
     Returns the study's exit code, or 3 where a claim stays inconclusive and 1 where one fails.
     """
-    from llm.__main__ import app
+    from llm.__main__ import command_of
 
     try:
-        code = app(arguments, prog_name="paper-repro llm", standalone_mode=False)
+        code = command_of(arguments)(arguments, prog_name="paper-repro llm", standalone_mode=False)
     except ModuleNotFoundError as error:
         raise ValueError(f"{error.name} is not installed; pip install 'budgeted-stackelberg[llm]'") from error
     if code or "--dry-run" in arguments or "--help" in arguments:
         return int(code or 0)
-    classes = option(arguments, "--mode", "frozen") in ("frozen", "finetune")
+    classes = value(arguments, "--mode", "frozen") in MODES
     return (show_classes if classes else show_generative)(folder_in(arguments))
 
 
 def folder_in(arguments: list[str]) -> Path:
     """The value of --out, in either spelling."""
-    return Path(option(arguments, "--out", "results/llm"))
-
-
-def option(arguments: list[str], name: str, default: str) -> str:
-    """The last value of an option, in either spelling, as the command line reads it."""
-    for i, word in reversed(list(enumerate(arguments))):
-        if word.startswith(f"{name}="):
-            return word.removeprefix(f"{name}=")
-        if word == name:
-            return arguments[i + 1]
-    return default
+    return Path(value(arguments, "--out", "results/llm"))
 
 
 def show_classes(folder: Path) -> int:
@@ -81,8 +74,8 @@ def _shown(claims: Sequence[Claim], figures: tuple[str, ...], tables: dict[str, 
     if len(played) < 2:
         print("one replication has no spread: no claim is judged; give --seeds 2 or more")
         claims = ()
-    verdicts = pd.DataFrame([judge(claim, tables, LEVEL) for claim in claims], columns=None if claims else ["verdict"])
+    verdicts = pd.DataFrame([judge(claim, tables, LEVEL) for claim in claims])
     for row in verdicts.itertuples():
         print(f"{row.id:<5} {row.verdict:<13} {row.statement}")
     print("\n".join(map(str, drawing.write(figures, tables, folder / "figures"))))
-    return exit_code(verdicts)
+    return exit_code(verdicts) if claims else 0

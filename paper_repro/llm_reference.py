@@ -6,6 +6,7 @@ Cells are kept as they finish, so the command may be killed and goes on; whateve
 
 import json
 import platform
+from collections.abc import Sequence
 from datetime import UTC, datetime
 from importlib.metadata import version
 from pathlib import Path
@@ -60,19 +61,21 @@ def write(out: Path, model: str, device: str, tier: str) -> list[Path]:
             played = frame[["data", "mode"]].drop_duplicates()
             kept = old.merge(played, how="left", indicator=True)["_merge"].to_numpy() == "left_only"
             frame = pd.concat([old[kept], frame], ignore_index=True)
+        modes = sorted(set(frame["mode"]))
         text = frame.to_csv(index=False, float_format="%.6g", lineterminator="\n")
         write_atomic(path, text.encode())
         write_atomic(
-            path.with_suffix(".json"), json.dumps(origin(tier, model, device), indent=1, sort_keys=True).encode()
+            path.with_suffix(".json"), json.dumps(origin(tier, model, device, modes), indent=1, sort_keys=True).encode()
         )
         paths.append(path)
     return paths
 
 
-def origin(tier: str, model: str, device: str) -> dict[str, str]:
+def origin(tier: str, model: str, device: str, modes: Sequence[str]) -> dict[str, str]:
     """Where, how and with what the tables were measured."""
     return {
-        "command": f"paper-repro llm-reference --tier {tier} --data DATA --model {Path(model).name}",
+        "command": f"paper-repro llm-reference --tier {tier} --data DATA --model {Path(model).name}"
+        + f" --only {modes[0]}" * (len(modes) == 1),
         "device": device,
         "machine": f"{platform.machine()}, {platform.system()}",
         "versions": f"Python {platform.python_version()}, " + ", ".join(f"{p} {version(p)}" for p in PACKAGES),

@@ -14,6 +14,7 @@ from paper_repro.reference import missing
 from sim import sweeps, tiers
 from sim.spec import one_of
 from theory.claims import LEDGER, chosen
+from theory.judges import lm
 
 
 @dataclass(frozen=True)
@@ -41,7 +42,7 @@ def tier_of(name: str, sets: int | None) -> tiers.Tier:
     return tier if sets is None else dataclasses.replace(tier, sets=sets)
 
 
-UNPLAYED = ("f29_lm_preferences",)  # preferences have no reference run yet; paper-repro llm draws one's own
+UNPLAYED = {c.figure for c in lm.ALL} - {c.figure for c in LEDGER}  # of claims that wait for a reference run
 
 
 def select(only: tuple[str, ...]) -> tuple[tuple[str, ...], set[str], tuple[str, ...]]:

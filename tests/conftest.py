@@ -60,3 +60,13 @@ def digits_spec(gate, T=40, **kwargs):
         record=RecordSpec(per_octave=1),
         **kwargs,
     )
+
+
+@pytest.fixture(scope="module")
+def one_thread():
+    """torch on one thread, so that sums are added in one order."""
+    torch = pytest.importorskip("torch")
+    before = torch.get_num_threads()
+    torch.set_num_threads(1)
+    yield
+    torch.set_num_threads(before)

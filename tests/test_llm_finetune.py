@@ -53,12 +53,7 @@ def cell(gate="random", digest="d", rep=0, stream="iid"):
     return Cell(gate, T if gate == "all" else B, T, stream, 0, rep, "finetune", digest)
 
 
-@pytest.fixture(scope="module", autouse=True)
-def one_thread():
-    before = torch.get_num_threads()
-    torch.set_num_threads(1)
-    yield
-    torch.set_num_threads(before)
+pytestmark = pytest.mark.usefixtures("one_thread")
 
 
 @pytest.fixture(scope="module")

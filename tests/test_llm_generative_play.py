@@ -5,14 +5,13 @@ import json
 
 import numpy as np
 import pytest
-import torch
 
 from llm import model as models
 from llm.errors import DataError
 from llm.generative import pairs, play, pools, tiers
 from llm.generative.features import PoolRidge
 from llm.generative.language import Language
-from llm.generative.learner import OwnMargin, TunedPools
+from llm.generative.learner import ONLINE, OwnMargin, TunedPools
 from llm.generative.policy import Policy
 from llm.generative.spec import ADPO_MARGIN, LmSpec
 from llm.generative.stream import Stream
@@ -21,12 +20,7 @@ from llm.text import load
 GROWTH = 3.0
 
 
-@pytest.fixture(scope="module", autouse=True)
-def one_thread():
-    before = torch.get_num_threads()
-    torch.set_num_threads(1)
-    yield
-    torch.set_num_threads(before)
+pytestmark = pytest.mark.usefixtures("one_thread")
 
 
 @pytest.fixture(scope="module")
@@ -119,7 +113,8 @@ def growing(Kind):
             Z = [self.ridge._difference(*lesson[:3]) for lesson in self.ridge.taught]
             V = self.spec.lam * np.eye(self.stream.lm.width) + sum(map(np.outer, Z, Z))
             self.story[-1].append(np.linalg.slogdet(V / self.spec.lam)[1])
-            assert self.fitted == len(self.items) == len(self.ridge.rounds)
+            fitted = self._fits[ONLINE[self.spec.mode]][0]
+            assert len(fitted) == len(self.items) == len(self.ridge.rounds)
             now = self.stream.phi([self.items[0][0]])[0]
             np.testing.assert_allclose(self.ridge._X.reshape(-1, self.stream.N, now.shape[1])[self.items[0][0]], now)
 

@@ -132,6 +132,7 @@ def test_a_folder_of_two_studies_shows_the_one_that_was_asked_for(tmp_path, monk
     (tmp_path / "lm_runs.parquet").write_bytes(b"")
     (tmp_path / "results.parquet").write_bytes(b"")
     monkeypatch.setattr("llm.__main__.app", lambda *a, **k: 0)
+    monkeypatch.setattr("llm.generative.__main__.app", lambda *a, **k: 0)
     monkeypatch.setattr(llm_command, "show_generative", lambda folder: 11)
     monkeypatch.setattr(llm_command, "show_classes", lambda folder: 12)
     out = ["--out", str(tmp_path)]

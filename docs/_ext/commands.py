@@ -14,9 +14,11 @@ EVERY_CORE = "the cores of this machine"
 def programs() -> list[tuple[str, Any]]:
     """(how it is called, parser) of every command line program."""
     from llm.__main__ import app as llm
+    from llm.generative.__main__ import app as generative
     from paper_repro.cli import app as paper_repro
 
-    return [("paper-repro", typer.main.get_command(paper_repro)), ("python -m llm", typer.main.get_command(llm))]
+    apps = (("paper-repro", paper_repro), ("python -m llm", llm), ("python -m llm --mode answers", generative))
+    return [(name, typer.main.get_command(app)) for name, app in apps]
 
 
 def walk(name: str, command: Any) -> Iterator[tuple[str, Any]]:

@@ -29,7 +29,7 @@ class BlockRidge:
 
     def __init__(self, X: np.ndarray, K: int, lam: float, refresh: int, view: str = "width") -> None:
         d = X.shape[1]
-        self._X, self._refresh, self._view = X, refresh, view
+        self._X, self._lam, self._refresh, self._view = X, lam, refresh, view
         self._V, self._P = np.asfortranarray(lam * np.eye(d)), np.asfortranarray(np.eye(d) / lam)
         self._theta, self._moments = np.zeros((d, K)), np.zeros((d, K))
         self._psi = self._potential = 0.0
@@ -78,6 +78,13 @@ class BlockRidge:
         return learners.Ridge(
             self._V, self._P, self._theta, self._moments, self._psi, self._potential, self._wide, self._n
         )
+
+    def _relearn(self, Z: np.ndarray, Y: np.ndarray) -> None:
+        """V, P, theta and psi from all design vectors Z (n, d) and their targets Y (n, K) at once."""
+        self._V[:] = Z.T @ Z + self._lam * np.eye(Z.shape[1])
+        self._moments[:] = Z.T @ Y
+        self._rebuild()
+        self._psi = float(np.linalg.slogdet(self._V)[1]) - Z.shape[1] * math.log(self._lam)
 
     def _rebuild(self) -> None:
         P = np.linalg.inv(self._V)

@@ -5,5 +5,6 @@ language    the model: a frozen trunk whose states are computed once, a top that
 pools       the stream: prompts with N candidates each, from a file of answers, classes or preference pairs
 features    phi(x, y) of pooled states;  learner: the simulator's ridge on them, refreshed after every refit
 objective   losses of answers and of preferences;  policy: the optimiser;  annotate: labels of one's own
-spec        studies and cells;  group, play: one stream under its gates;  run: every missing cell, tables
+spec        studies and cells;  stream, play: one stream under its gates;  run: every missing cell, tables
+command     the command line;  tiers, tiny: reference studies
 """

@@ -11,10 +11,8 @@ import numpy as np
 import torch
 
 from llm.generative import objective
-from llm.generative.learner import TunedPools
+from llm.generative.learner import Item, TunedPools
 from llm.generative.spec import SELF
-
-Item = tuple[int, int, int]
 
 
 def train(learner: TunedPools, method: str, items: list[Item], spare: list[int], key: tuple[int, int]) -> None:
@@ -31,12 +29,10 @@ def train(learner: TunedPools, method: str, items: list[Item], spare: list[int],
 
 def annotated(learner: TunedPools, places: list[int]) -> tuple[list[Item], np.ndarray]:
     """The model's own labels of some pairs, and their margins beta (r_w - r_l) >= 0."""
-    items, margins = [], []
-    for t, (logs, _) in zip(places, learner.stream.scores(places), strict=True):
-        own = learner.spec.tune.beta * (logs - learner.stream.reference[t][0])
-        items.append((t, int(own.argmax()), int(own.argmin())))
-        margins.append(float(own.max() - own.min()))
-    return items, np.array(margins)
+    own = learner.rewards(places)
+    order = np.argsort(own, axis=1, kind="stable")
+    items = [(t, int(best), int(worst)) for t, worst, best in zip(places, order[:, 0], order[:, -1], strict=True)]
+    return items, own.max(axis=1) - own.min(axis=1)
 
 
 def _round(

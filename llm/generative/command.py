@@ -5,7 +5,7 @@ from typing import Any
 
 from llm.errors import DataError
 from llm.generative import run
-from llm.generative.spec import MODES, LmSpec, TuneSpec
+from llm.generative.spec import LmSpec, TuneSpec
 from llm.spec import DataSpec, ModelSpec
 
 CONSTANTS = ("candidates", "alternatives", "teaches", "features", "template", "prompt_tokens", "answer_tokens", "held")
@@ -17,8 +17,6 @@ DEFAULTS: dict[str, dict[str, Any]] = {
 
 def study(o: dict[str, Any], data: DataSpec) -> LmSpec:
     """The study that the command line's options describe; raises ValueError for what it refuses."""
-    if o["mode"] not in MODES:
-        raise DataError(f"mode {o['mode']!r} is unknown; valid: frozen, finetune, {', '.join(MODES)}")
     if len(o["budget"] or ()) > 1:
         raise DataError(f"mode {o['mode']} plays one budget a study; give --budget once")
     constants = DEFAULTS[o["mode"]] | {k: o[k] for k in CONSTANTS if o.get(k)}
@@ -27,7 +25,7 @@ def study(o: dict[str, Any], data: DataSpec) -> LmSpec:
     tune = {"layers": o["layers"], "epochs": o["epochs"], "stackelberg": o["stackelberg"]}
     return LmSpec(
         data=data,
-        model=ModelSpec(name=o["model"] or "smollm2", **numbers),
+        model=ModelSpec(name=o["model"], **numbers),
         mode=o["mode"],
         rounds=o["rounds"],
         budget=(o["budget"] or [0.2])[0],

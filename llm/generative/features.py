@@ -38,7 +38,7 @@ class PoolRidge(ridge.BlockRidge):
     def __init__(self, Phi: np.ndarray, lam: float, refresh: int, teaches: str = "shown") -> None:
         T, self._N, d = Phi.shape
         super().__init__(Phi.reshape(T * self._N, d), 1, lam, refresh)
-        self._lam, self._teaches = lam, teaches
+        self._teaches = teaches
         self.taught: list[tuple[int, int, int, float]] = []  # round, first and second answer, target
         self.rounds: list[int] = []
 
@@ -66,11 +66,7 @@ class PoolRidge(ridge.BlockRidge):
         """V, P, theta and psi from the present features of everything taught."""
         d = self._X.shape[1]
         Z = np.array([self._difference(t, a, b) for t, a, b, _ in self.taught]).reshape(-1, d)
-        y = np.array([lesson[3] for lesson in self.taught])
-        self._V[:] = Z.T @ Z + self._lam * np.eye(d)
-        self._moments[:, 0] = Z.T @ y
-        self._rebuild()
-        self._psi = float(np.linalg.slogdet(self._V)[1]) - d * np.log(self._lam)
+        self._relearn(Z, np.array([lesson[3] for lesson in self.taught]).reshape(-1, 1))
 
     def picks(self, Phi: np.ndarray) -> np.ndarray:
         """Places (n,) of the best of all candidates Phi (n, N, d), ties to the lowest."""

@@ -7,7 +7,6 @@ probe when the model is taken over: an architecture whose parts do not add up to
 """
 
 import copy
-import warnings
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from functools import partial
@@ -15,10 +14,11 @@ from functools import partial
 import numpy as np
 import torch
 
+from llm import model as models
 from llm.errors import ModelError
 from llm.generative import packed
 from llm.generative.packed import Packed
-from llm.model import ADAPTED, Model, in_memory
+from llm.model import Model, in_memory
 from llm.tuned import lora
 from llm.tuned.tuner import seeded
 
@@ -41,7 +41,7 @@ class Language:
         if model.kind != "causal":
             raise ModelError("answers and preferences need a causal language model; give --model smollm2 or another")
         self.model, self.template, self.width, self.device = model, template, model.width, model.device
-        decoder = model.network.get_decoder()
+        decoder = models.trunk(model.network)
         stack = getattr(decoder, "layers", None)
         if stack is None or not hasattr(decoder, "norm"):
             raise ModelError(f"{type(model.network).__name__} has no stack of layers that could be split")
@@ -146,19 +146,10 @@ class Language:
     @contextmanager
     def adapted(self, rank: int, alpha: float, key: tuple[int, ...]) -> Iterator[dict[str, torch.Tensor]]:
         """Fresh adapters in the top layers inside, drawn from ``key``; yields their tensors, live.  Taken out after."""
-        import peft
-
         with lora.borrowed(self.model, "lora") as own:
-            present = {name.rsplit(".", 1)[-1] for name, _ in self.top.named_modules()}
-            targets = [t for t in ADAPTED if t in present]
-            if not targets:
-                raise ModelError(f"no modules {list(ADAPTED)} to adapt in {type(own.network).__name__}")
-            chosen = list(range(self.cut, self.cut + self.layers))
-            config = peft.LoraConfig(r=rank, lora_alpha=alpha, target_modules=targets, layers_to_transform=chosen)
-            with seeded(self.device, *key), warnings.catch_warnings():
-                warnings.simplefilter("ignore", FutureWarning)  # peft asks transformers by a name of the past
-                network = peft.get_peft_model(own.network, config)
-            yield lora.trained(network)
+            with seeded(self.device, *key):
+                adapted = models.lora(own, rank, alpha, layers=range(self.cut, self.cut + self.layers))
+            yield lora.trained(adapted.network)
 
     def _above(self, rows: Sequence[Packed], states: Sequence[torch.Tensor]) -> torch.Tensor:
         b = packed.collate(rows, self.device)

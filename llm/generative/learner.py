@@ -7,13 +7,13 @@ before and after it: what it counts from never falls, and lemma 0 bounds the fit
 features change.
 """
 
-from collections.abc import Iterator
-from contextlib import contextmanager
-from time import perf_counter
+from collections.abc import Sequence
+from contextlib import AbstractContextManager
 
 import numpy as np
 import torch
 
+from llm.clock import counted
 from llm.generative import objective, packed
 from llm.generative.features import PoolRidge
 from llm.generative.policy import Loss, Policy
@@ -23,16 +23,19 @@ from sim.rules.leader import View
 from sim.rules.learners import Ridge
 
 PARTS = ("features", "scoring", "train", "evaluate")
+ONLINE = {"answers": "sft", "preferences": "dpo"}  # the method of the fits in the course of a stream
+Item = tuple[int, int, int]  # a label: round, better answer, worse answer
 
 
 class TunedPools:
-    """A ``sim.loop.PoolLearner``; ``items`` are the labels so far: (round, better answer, worse answer)."""
+    """A ``sim.loop.PoolLearner``; ``items`` are the labels so far."""
 
     def __init__(self, spec: LmSpec, cell: Cell, stream: Stream, policy: Policy) -> None:
         self.spec, self.stream, self.policy = spec, stream, policy
         self.ridge = PoolRidge(stream.base.copy(), spec.lam, 4096, spec.teaches)
-        self.items: list[tuple[int, int, int]] = []
-        self.refits = self.version = self.fitted = 0
+        self.items: list[Item] = []
+        self.refits = self.version = 0
+        self._fits: dict[str, tuple[list[Item], dict[str, torch.Tensor]]] = {}
         self._key, self._mark, self._block = (cell.seed, cell.replication), 0.0, (0, stream.T)
         self._held, self._held_version = stream.held_base, 0
         self.seconds = dict.fromkeys(PARTS, 0.0)
@@ -67,7 +70,7 @@ class TunedPools:
                 self._held, self._held_version = self.stream.phi(self.stream.held), self.version
             return float(np.mean(self.ridge.picks(self._held) == self.stream.held_gold))
 
-    def lessons(self, t: int) -> list[tuple[int, int, int]]:
+    def lessons(self, t: int) -> list[Item]:
         """What the model is fitted to before round t + 1: the bought labels."""
         return self.items
 
@@ -75,9 +78,8 @@ class TunedPools:
         """Fit the untuned model to all labels so far, then features, V, P and theta anew."""
         before = self.ridge.state().psi
         with self.clock("train"):
-            self.fit(self.lessons(t), "dpo")
+            self.fit(self.lessons(t), ONLINE[self.spec.mode])
         self.version += 1
-        self.fitted = len(self.items)
         with self.clock("features"):
             self.stream.new_weights()
             for start, Phi in zip(self.ridge.rounds, self.stream.phi(self.ridge.rounds), strict=True):
@@ -85,19 +87,24 @@ class TunedPools:
             self.ridge.rebuild()
         self._mark, self._block = max(before, self.ridge.state().psi), (0, 0)
 
-    def fit(self, items: list[tuple[int, int, int]], method: str) -> None:
-        """Train the untuned weights on the items; ``method`` is that of preferences."""
+    def fit(self, items: list[Item], method: str) -> None:
+        """Train the untuned weights on the items by a method; what it was last fitted to is not fitted again."""
+        known, weights = self._fits.get(method, ([], {}))
+        if weights and known == items:
+            self.policy.restore(weights)
+            return
         self.policy.begin_again()
         rows, states = self.rows(items)
         self.policy.fit(rows, states, self.loss(items, method), self.spec.tune.epochs, (*self._key, len(items)))
+        self._fits[method] = (list(items), self.policy.snapshot())
 
-    def rows(self, items: list[tuple[int, int, int]]) -> tuple[list[packed.Packed], list[torch.Tensor]]:
+    def rows(self, items: list[Item]) -> tuple[list[packed.Packed], list[torch.Tensor]]:
         """Rows of two answers, the better one first, and their states."""
         whole, states = self.stream.pack([t for t, _, _ in items])
         kept = [packed.keep(row, both) for row, (_, *both) in zip(whole, items, strict=True)]
         return [row for row, _ in kept], [s[torch.from_numpy(at)] for s, (_, at) in zip(states, kept, strict=True)]
 
-    def loss(self, items: list[tuple[int, int, int]], method: str) -> Loss:
+    def loss(self, items: list[Item], method: str) -> Loss:
         """The loss of rows of the items."""
         if self.spec.mode == "answers":
             weight = self.spec.tune.stackelberg
@@ -106,19 +113,19 @@ class TunedPools:
         ref = self.reference(items)
         return lambda sums, counts, at: objective.preference(method, sums, counts, ref[at].reshape(-1), o)
 
-    def reference(self, items: list[tuple[int, int, int]]) -> torch.Tensor:
+    def reference(self, items: list[Item]) -> torch.Tensor:
         """Log-probabilities (n, 2) of better and worse under the untuned weights."""
         told = [self.stream.reference[t][0][[a, b]] for t, a, b in items]
         return torch.tensor(np.array(told).reshape(-1, 2), dtype=torch.float32, device=self.stream.lm.device)
 
-    @contextmanager
-    def clock(self, part: str) -> Iterator[None]:
+    def rewards(self, places: Sequence[int]) -> np.ndarray:
+        """Implicit rewards beta log(p / p_ref) (n, N) of some rounds' answers."""
+        told = zip(places, self.stream.scores(places), strict=True)
+        return self.spec.tune.beta * np.array([logs - self.stream.reference[t][0] for t, (logs, _) in told])
+
+    def clock(self, part: str) -> AbstractContextManager[None]:
         """Count the seconds inside as those of a part."""
-        began = perf_counter()
-        try:
-            yield
-        finally:
-            self.seconds[part] += perf_counter() - began
+        return counted(self.seconds, part)
 
     def _encode(self, t: int) -> None:
         start, stop = self._block
@@ -146,9 +153,7 @@ class OwnMargin(TunedPools):
         if not start <= t < stop:
             self._own_block = (t, min(t + self.spec.block, self.stream.T))
             with self.clock("scoring"):
-                places = range(*self._own_block)
-                for i, (logs, _) in zip(places, self.stream.scores(places), strict=True):
-                    self._own[i] = self.spec.tune.beta * (logs - self.stream.reference[i][0])
+                self._own[slice(*self._own_block)] = self.rewards(range(*self._own_block))
         return self._own[t]
 
     def widths(self, t: int, pick: int, shown: np.ndarray) -> np.ndarray:
@@ -163,11 +168,11 @@ class OwnMargin(TunedPools):
         super().refit(t)
         self._own_block = (0, 0)
 
-    def free(self, t: int) -> list[tuple[int, int, int]]:
+    def free(self, t: int) -> list[Item]:
         """Labels by the sign of the margin, of the rounds up to t that were sure enough."""
         bought = set(self.ridge.rounds)
         sure = [i for i in range(t + 1) if i not in bought and abs(self._own[i, 0] - self._own[i, 1]) > ADPO_MARGIN]
         return [(i, int(self._own[i].argmax()), int(self._own[i].argmin())) for i in sure]
 
-    def lessons(self, t: int) -> list[tuple[int, int, int]]:
+    def lessons(self, t: int) -> list[Item]:
         return self.items + self.free(t)

@@ -16,8 +16,6 @@ from llm import text
 from llm.errors import DataError
 from llm.generative.pools import Pools, number_of_row
 from llm.spec import DataSpec
-from sim.rules import draws
-from sim.rules.streams import permutation
 
 PROMPTS = ("prompt", "instruction", "question")
 PAIRS = (("response1", "response2"), ("output1", "output2"), ("answer1", "answer2"))
@@ -77,13 +75,10 @@ def _held_out(
     frame: pd.DataFrame, spec: DataSpec, prompts: list[str], usable: np.ndarray
 ) -> tuple[np.ndarray, np.ndarray]:
     """Masks (n,): test pairs, and training pairs whose prompt is a test prompt."""
-    plain = np.unique([" ".join(p.casefold().split()) for p in prompts], return_inverse=True)[1]
-    if spec.split_column not in frame or not frame[spec.split_column].isin(spec.test_splits).any():
-        n = int(plain.max()) + 1
-        order = permutation(draws.stream_keys(0, 0)[draws.PERMUTATION], n)
-        held = np.isin(plain, order[n - max(1, round(spec.test_fraction * n)) :])
-        return held, np.zeros(len(prompts), dtype=bool)
-    held = frame[spec.split_column].isin(spec.test_splits).to_numpy()
+    plain = np.unique([text.folded(p) for p in prompts], return_inverse=True)[1]
+    if not text.has_test(frame, spec):
+        return text.drawn(int(plain.max()) + 1, spec)[plain], np.zeros(len(prompts), dtype=bool)
+    held = text.named(frame, spec)
     leak = ~held & np.isin(plain, plain[held & usable])
     if (leak & usable).any():
         dropped = int((leak & usable).sum())

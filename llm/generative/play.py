@@ -1,7 +1,6 @@
 """One cell: a stream under a gate, with the recorded features of the untuned model or with the model tuned."""
 
 import math
-import resource
 from time import perf_counter
 from typing import Any
 
@@ -10,7 +9,7 @@ import torch
 
 from llm.generative import annotate, objective
 from llm.generative.features import PoolRidge
-from llm.generative.learner import PARTS, OwnMargin, TunedPools
+from llm.generative.learner import ONLINE, PARTS, OwnMargin, TunedPools
 from llm.generative.policy import Policy
 from llm.generative.spec import SELF, Cell, LmSpec
 from llm.generative.stream import Stream
@@ -73,13 +72,11 @@ def _tuned(
     base["labels_free"] = len(lessons) - len(learner.items)
     spare = sorted(set(range(cell.T)) - set(learner.ridge.rounds))
     rows = []
-    for method in ("sft",) if spec.mode == "answers" else spec.methods:
+    for method in (ONLINE["answers"],) if spec.mode == "answers" else spec.methods:
         if method in SELF and cell.gate != "random":  # they are compared at the labels of one gate
             continue
         with learner.clock("train"):
-            learner.fit(lessons, method) if method not in SELF else annotate.train(
-                learner, method, lessons, spare, (cell.seed, cell.replication)
-            )
+            annotate.train(learner, method, lessons, spare, (cell.seed, cell.replication))
         with learner.clock("evaluate"):
             rows.append(base | _scored(spec, stream) | dict(method=method))
     for row in rows:
@@ -119,7 +116,7 @@ def _losses(spec: LmSpec, logs: np.ndarray, ref: np.ndarray) -> np.ndarray:
 
 def _row(spec: LmSpec, cell: Cell, g: Setup, last: dict[str, float]) -> dict[str, Any]:
     growth = spec.tune.refit_growth
-    row: dict[str, Any] = {k: getattr(cell, k) for k in ("mode", "tuned", "gate", "B", "T", "seed", "replication")}
+    row: dict[str, Any] = cell.told()
     row |= {k: int(last[k]) for k in ("labels", "mistakes", "mistakes_queried")}
     row |= dict(accuracy=last["accuracy"], psi=last["psi"], N=g.N, M=g.M, labels_free=0, refits=0, tokens=0)
     row |= dict(refit_bound=1.0 + g.info / growth if growth and cell.tuned else math.nan)
@@ -129,11 +126,13 @@ def _row(spec: LmSpec, cell: Cell, g: Setup, last: dict[str, float]) -> dict[str
 
 def _timing(stream: Stream, parts: dict[str, float], total: float, gate: float = math.nan) -> dict[str, Any]:
     """Seconds of the cell's parts; what all gates of a stream share is ``prepare``."""
-    on_gpu = stream.lm.device.type == "cuda"
-    peak = peak_memory(stream.lm.device) if on_gpu else resource.getrusage(resource.RUSAGE_SELF).ru_maxrss / 1024.0
     own = {f"seconds_{name}": value for name, value in parts.items()}
     gate = total if math.isnan(gate) else gate
-    return own | dict(seconds_gate=gate, seconds_total=total, seconds_prepare=stream.seconds, peak_memory=peak)
+    return (
+        own
+        | dict(seconds_gate=gate, seconds_total=total, seconds_prepare=stream.seconds)
+        | dict(peak_memory=peak_memory(stream.lm.device))
+    )
 
 
 def d_optimal(Phi: np.ndarray, B: int, lam: float) -> np.ndarray:

@@ -48,7 +48,6 @@ class Policy:
         loss: Loss,
         epochs: float,
         key: tuple[int, ...],
-        rate: float = 0.0,
     ) -> float:
         """Train on the rows for ``epochs`` passes from the present weights; returns the mean loss, NaN without rows.
 
@@ -57,13 +56,13 @@ class Policy:
         if not rows:
             return float("nan")
         free = [p for p in self.lm.model.network.parameters() if p.requires_grad]
-        optimiser = torch.optim.AdamW(free, lr=rate or self._rate, weight_decay=WEIGHT_DECAY)
+        optimiser = torch.optim.AdamW(free, lr=self._rate, weight_decay=WEIGHT_DECAY)
         steps = math.ceil(epochs * len(rows) / self._size)
         order = minibatches(len(rows), steps, self._size, number_of(*key))
         losses = []
         for i in range(steps):
             for group in optimiser.param_groups:
-                group["lr"] = (rate or self._rate) * (1.0 - i / steps)
+                group["lr"] = self._rate * (1.0 - i / steps)
             items = order[i * self._size : (i + 1) * self._size]
             losses.append(self._step(optimiser, free, items, rows, states, loss))
         return float(np.mean(losses))

@@ -14,17 +14,27 @@ from typing import Any, NamedTuple
 
 import pandas as pd
 
-from llm import text
+from llm import sources, text
 from llm.errors import CacheError
 from llm.generative import pairs, pools, tables
 from llm.generative.spec import Cell, LmSpec
 from llm.spec import ModelSpec
 from sim.files import write_atomic
-from sim.version import CODE
 
 ROOM = Path(__file__).parent.parent
-OUTSIDE = ("run", "tables", "tiers", "tiny", "command")  # of this room: no number depends on them
-AROUND = ("__main__", "run", "streams", "tables", "trainer", "budgeted", "packaged", "loading", "errors")  # of llm
+OUTSIDE = ("__main__", "run", "tables", "tiers", "tiny", "command")  # of this room: no number depends on them
+AROUND = (
+    "__main__",
+    "options",
+    "run",
+    "streams",
+    "tables",
+    "trainer",
+    "budgeted",
+    "packaged",
+    "loading",
+    "errors",
+)  # of llm
 RIDGE = "frozen/ridge"  # all of frozen mode that is played here
 Note = Callable[[str], None]
 
@@ -55,13 +65,8 @@ class Plan(NamedTuple):
 
 def code() -> str:
     """Digest (12 hex digits) of the source that the numbers depend on: this package's and the simulator's."""
-    h = hashlib.sha256(CODE.encode())
-    for file in sorted(ROOM.rglob("*.py")):
-        name = file.relative_to(ROOM).with_suffix("").as_posix()
-        around = name in AROUND or name in [f"generative/{other}" for other in OUTSIDE]
-        if not around and (name == RIDGE or not name.startswith("frozen/")):
-            h.update(name.encode() + file.read_bytes())
-    return h.hexdigest()[:12]
+    around = {*AROUND, *(f"generative/{name}" for name in OUTSIDE)}
+    return sources.digest(ROOM, lambda name: name not in around and (name == RIDGE or not name.startswith("frozen/")))
 
 
 def plan(specs: list[LmSpec], out: Path) -> Plan:
@@ -110,7 +115,7 @@ def collect(planned: Plan, out: Path) -> tuple[pd.DataFrame, pd.DataFrame]:
             if loaded is not None:
                 name = tables.named(spec, cell, longer)
                 rows += [name | row for row in loaded[0]]
-                times.append(name | {k: loaded[0][0][k] for k in ("mode", "tuned", *tables.NAMES[4:9])} | loaded[1])
+                times.append(name | cell.told() | loaded[1])
     return tables.results(rows), tables.times(times)
 
 

@@ -7,12 +7,12 @@ of the untuned one, which is the simulator's prediction.  In mode preferences a 
 
 import hashlib
 import json
-from typing import Annotated, Literal, NamedTuple
+from typing import Annotated, Any, Literal, NamedTuple
 
 from pydantic import model_validator
 
 from llm.generative.features import KINDS, L
-from llm.spec import Choice, DataSpec, ModelSpec, choice
+from llm.spec import CHOICES, Choice, DataSpec, ModelSpec, choice, labels_of
 from sim.fields import Count, Index, NonNegative, Positive, Spec, one_of
 from sim.rules import followers, gates
 from sim.spec import FollowerSpec, GateSpec, LearnerSpec, RecordSpec, RunSpec, StreamSpec
@@ -71,6 +71,10 @@ class Cell(NamedTuple):
     replication: int
     mode: str
     digest: str
+
+    def told(self) -> dict[str, Any]:
+        """What a row of a table says of its cell, by column."""
+        return {name: value for name, value in self._asdict().items() if name != "digest"}
 
     def key(self) -> str:
         """Digest (32 hex digits) of the cell."""
@@ -141,7 +145,7 @@ class LmSpec(Spec):
     @property
     def labels(self) -> int:
         """B: a ratio of T below 1, or a number of labels."""
-        return int(self.budget * self.rounds * (1 + 1e-12)) if self.budget < 1 else int(self.budget)
+        return labels_of(self.budget, self.rounds)
 
     @property
     def played(self) -> tuple[str, ...]:
@@ -193,6 +197,4 @@ def chosen(name: str) -> Choice:
 
 def valid() -> list[str]:
     """Gates that have a reading on candidate answers."""
-    from llm.spec import CHOICES
-
     return [name for name, one in CHOICES.items() if one.view == "width"] + list(OWN)

@@ -13,12 +13,12 @@ rebuilt V and may fall; ``potential`` and ``wide`` stay what they were when the 
 """
 
 import math
-from collections.abc import Iterator, Sequence
-from contextlib import contextmanager
-from time import perf_counter
+from collections.abc import Sequence
+from contextlib import AbstractContextManager
 
 import numpy as np
 
+from llm.clock import counted
 from llm.frozen import ridge
 from llm.spec import FinetuneSpec
 from llm.tuned import objective, schedule
@@ -34,7 +34,6 @@ class Design(ridge.BlockRidge):
 
     def __init__(self, T: int, d: int, K: int, lam: float, refresh: int, view: str = "width") -> None:
         super().__init__(np.zeros((T, d)), K, lam, refresh, view)
-        self._lam = lam
 
     def predict(self, x: int) -> tuple[np.ndarray, float]:
         """Scores (K,) and ||psi||_P^2 (or the view) of one row: no block, so that a resumed run adds up alike."""
@@ -52,11 +51,7 @@ class Design(ridge.BlockRidge):
 
     def rebuild(self, labels: np.ndarray) -> None:
         """V, P, theta, psi from the present features of the bought rows and their labels (n,)."""
-        X, K = self._X[self.bought], self._theta.shape[1]
-        self._V[:] = X.T @ X + self._lam * np.eye(X.shape[1])
-        self._moments[:] = X.T @ np.eye(K)[labels]
-        self._rebuild()
-        self._psi = float(np.linalg.slogdet(self._V)[1]) - X.shape[1] * math.log(self._lam)
+        self._relearn(self._X[self.bought], np.eye(self._theta.shape[1])[labels])
 
     def snapshot(self) -> dict:
         """Everything but features that will be encoded again."""
@@ -202,13 +197,8 @@ class FineTuned:
         rates = np.array([schedule.factor(name, float(share)) for share in z])
         self.losses.append(self.tuner.update([self._texts[t] for t in times], y, shown, rates, self.version))
 
-    @contextmanager
-    def _clock(self, name: str) -> Iterator[None]:
-        began = perf_counter()
-        try:
-            yield
-        finally:
-            self.seconds[name] += perf_counter() - began
+    def _clock(self, name: str) -> AbstractContextManager[None]:
+        return counted(self.seconds, name)
 
 
 def minibatches(n: int, steps: int, size: int, seed: int) -> np.ndarray:
